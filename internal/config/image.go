@@ -1,0 +1,133 @@
+package config
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+)
+
+// Image is the image that the user named.
+type Image struct {
+	// Ref is what is resolved: the tag if there is one, else the digest.
+	Ref name.Reference
+	// Digest is what Ref must resolve to; the zero Hash if the user named none.
+	Digest v1.Hash
+}
+
+// Tag is the tag that the user wrote, or "" if they wrote a digest alone.
+func (i Image) Tag() string {
+	if t, ok := i.Ref.(name.Tag); ok {
+		return t.TagStr()
+	}
+	return ""
+}
+
+const imageExample = "image: ghcr.io/owner/name:tag"
+
+// image reads `image` and `digest`. On a mistake the Image is empty.
+func (r *reader) image() Image {
+	digest := r.digest("digest", r.text("digest"))
+	refs := r.list("image")
+	switch len(refs) {
+	case 0:
+		r.wrong("image", "it is required", imageExample)
+		return Image{}
+	case 1:
+		return r.reference(refs[0], digest)
+	default:
+		r.wrong("image", fmt.Sprintf("it names %d images; a step seals one", len(refs)), "image: "+refs[0])
+		return Image{}
+	}
+}
+
+// reference parses repository[:tag][@digest] and joins it with the input `digest`.
+func (r *reader) reference(s string, digest v1.Hash) Image {
+	if !r.spelled(s) {
+		return Image{}
+	}
+	tagged, written, hasDigest := strings.Cut(s, "@")
+	if hasDigest {
+		inRef := r.digest("image", written)
+		if digest != (v1.Hash{}) && inRef != (v1.Hash{}) && digest != inRef {
+			r.wrong("digest", "it is not the digest that `image` names", "digest: "+inRef.String())
+		}
+		digest = inRef
+	}
+	options := []name.Option{name.WeakValidation}
+	if v := r.text("allow-http-registry"); strings.EqualFold(v, "true") {
+		options = append(options, name.Insecure)
+	}
+	tag, err := name.NewTag(tagged, options...)
+	if err != nil {
+		r.wrong("image", quote(s)+" is not an image reference", imageExample)
+		return Image{}
+	}
+	switch {
+	case strings.HasSuffix(tagged, ":"+tag.TagStr()):
+		return Image{Ref: tag, Digest: digest}
+	case digest != (v1.Hash{}):
+		return Image{Ref: tag.Context().Digest(digest.String()), Digest: digest}
+	case !hasDigest && r.text("digest") == "":
+		r.wrong("image", quote(s)+" has neither tag nor digest", "image: "+s+"@${{ steps.push.outputs.digest }}")
+	}
+	return Image{}
+}
+
+// spelled finds the mistakes that people make in references, for better words than
+// "could not parse".
+func (r *reader) spelled(s string) bool {
+	if scheme, rest, ok := strings.Cut(s, "://"); ok {
+		r.wrong("image", fmt.Sprintf("it starts with %s://, a reference has none", scheme), "image: "+rest)
+		return false
+	}
+	tagged, _, _ := strings.Cut(s, "@")
+	repository := tagged
+	if i := strings.LastIndex(tagged, ":"); i > strings.LastIndex(tagged, "/") {
+		repository = tagged[:i]
+	}
+	if lower := strings.ToLower(repository); lower != repository {
+		r.wrong("image", quote(repository)+" has upper-case letters, which no registry accepts", "image: "+lower+s[len(repository):])
+		return false
+	}
+	return true
+}
+
+var sha256Digest = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+
+// digest parses "sha256:<64 hex>"; the zero Hash for "" and on a mistake.
+func (r *reader) digest(input, s string) v1.Hash {
+	if s == "" && input == "digest" {
+		return v1.Hash{}
+	}
+	if !sha256Digest.MatchString(s) {
+		fix := "digest: ${{ steps.push.outputs.digest }}   # `push` is the id of the step that pushed"
+		if input == "image" {
+			fix = "image: ghcr.io/owner/name@sha256:<64 hexadecimal digits>"
+		}
+		r.wrong(input, quote(s)+" is not a digest: sha256: and 64 hexadecimal digits", fix)
+		return v1.Hash{}
+	}
+	return v1.Hash{Algorithm: "sha256", Hex: strings.TrimPrefix(s, "sha256:")}
+}
+
+var platform = regexp.MustCompile(`^[a-z0-9]+/[a-z0-9_]+(/[a-z0-9.]+)?$`)
+
+// platforms reads a list of os/arch[/variant].
+func (r *reader) platforms() []v1.Platform {
+	var out []v1.Platform
+	for _, s := range r.list("platforms") {
+		if s == "all" {
+			continue
+		}
+		if !platform.MatchString(s) {
+			r.wrong("platforms", quote(s)+" is not a platform: os/arch or os/arch/variant", "platforms: linux/amd64,linux/arm64")
+			continue
+		}
+		parts := append(strings.Split(s, "/"), "")
+		out = append(out, v1.Platform{OS: parts[0], Architecture: parts[1], Variant: parts[2]})
+	}
+	return out
+}
