@@ -1,0 +1,141 @@
+package registry
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"seal-image/internal/attest"
+	"seal-image/internal/problem"
+)
+
+// emptyConfig is the config of a manifest that is not an image.
+// Source: https://github.com/opencontainers/image-spec/blob/v1.1.1/manifest.md#guidance-for-an-empty-descriptor
+var emptyConfig = []byte("{}")
+
+const emptyConfigType types.MediaType = "application/vnd.oci.empty.v1+json"
+
+// Annotations of a referrer that holds a Sigstore bundle.
+// Source: https://github.com/sigstore/cosign/blob/main/specs/BUNDLE_SPEC.md
+const (
+	annotationContent       = "dev.sigstore.bundle.content"
+	annotationPredicateType = "dev.sigstore.bundle.predicateType"
+	annotationCreated       = "org.opencontainers.image.created"
+)
+
+// Attach implements [attest.Attacher]. First come all blobs, then the manifests in the
+// order of bundles; on a registry without the referrers API one write of the fallback
+// index then makes them visible together.
+func (c *Client) Attach(ctx context.Context, m attest.Manifest, bundles []*attest.Bundle) ([]*attest.Attachment, error) {
+	s, err := c.session(ctx, m.Ref.Context())
+	if err != nil {
+		return nil, err
+	}
+	api, err := s.hasReferrersAPI(ctx, m)
+	if err != nil {
+		return nil, c.explainAttach(err, m)
+	}
+	manifests := make([][]byte, len(bundles))
+	for i, b := range bundles {
+		if manifests[i], err = s.referrer(ctx, m, b); err != nil {
+			return nil, c.explainAttach(err, m)
+		}
+	}
+	var stored []*attest.Attachment
+	var listed []v1.Descriptor
+	for i, raw := range manifests {
+		a, desc, err := s.putReferrer(ctx, bundles[i], raw)
+		if err != nil {
+			return visible(stored, api), c.explainAttach(err, m)
+		}
+		stored, listed = append(stored, a), append(listed, desc)
+	}
+	if api {
+		return stored, nil
+	}
+	if err := s.addToFallback(ctx, m, listed); err != nil {
+		return nil, c.explainAttach(err, m)
+	}
+	return stored, nil
+}
+
+// visible is what verifiers can already find when Attach fails: without the referrers
+// API nothing is, before the fallback index is written.
+func visible(stored []*attest.Attachment, api bool) []*attest.Attachment {
+	if api {
+		return stored
+	}
+	return nil
+}
+
+// referrer stores the blobs of a bundle and returns the manifest that ties them to m.
+// The same bundle gives the same bytes.
+func (s *session) referrer(ctx context.Context, m attest.Manifest, b *attest.Bundle) ([]byte, error) {
+	config, err := s.putBlob(ctx, emptyConfigType, emptyConfig)
+	if err != nil {
+		return nil, err
+	}
+	layer, err := s.putBlob(ctx, attest.BundleMediaType, b.JSON)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(v1.Manifest{
+		SchemaVersion: 2,
+		MediaType:     types.OCIManifestSchema1,
+		ArtifactType:  attest.BundleMediaType,
+		Config:        config,
+		Layers:        []v1.Descriptor{layer},
+		Subject:       &v1.Descriptor{MediaType: m.MediaType, Digest: m.Digest(), Size: m.Size},
+		Annotations: map[string]string{
+			annotationContent:       "dsse-envelope",
+			annotationPredicateType: b.Statement.PredicateType,
+			annotationCreated:       b.Entry.IntegratedTime.UTC().Format(time.RFC3339),
+		},
+	})
+}
+
+// putReferrer stores the manifest. The descriptor is the one that a list of referrers
+// has for it.
+func (s *session) putReferrer(ctx context.Context, b *attest.Bundle, raw []byte) (*attest.Attachment, v1.Descriptor, error) {
+	digest, size, err := v1.SHA256(bytes.NewReader(raw))
+	if err != nil {
+		return nil, v1.Descriptor{}, err
+	}
+	if err := s.putManifest(ctx, digest.String(), types.OCIManifestSchema1, raw); err != nil {
+		return nil, v1.Descriptor{}, refused(err)
+	}
+	var m v1.Manifest
+	if err := json.Unmarshal(raw, &m); err != nil {
+		return nil, v1.Descriptor{}, err
+	}
+	desc := v1.Descriptor{
+		MediaType: m.MediaType, Digest: digest, Size: size,
+		ArtifactType: m.ArtifactType, Annotations: m.Annotations,
+	}
+	stored := attest.Manifest{Ref: s.repo.Digest(digest.String()), MediaType: m.MediaType, Size: size}
+	return &attest.Attachment{Bundle: b, Manifest: stored}, desc, nil
+}
+
+// refused recognises a registry that does not take OCI 1.1 manifests.
+func refused(err error) error {
+	terr, ok := errors.AsType[*transport.Error](err)
+	if !ok || terr.StatusCode < 400 || terr.StatusCode >= 500 ||
+		terr.StatusCode == http.StatusUnauthorized || terr.StatusCode == http.StatusForbidden {
+		return err
+	}
+	return &problem.Problem{
+		Code: problem.ReferrersRefused,
+		What: "The registry refuses the manifest that ties a signature to the image.",
+		Why:  fmt.Sprintf("It answered %d to an OCI 1.1 manifest with subject and artifactType.", terr.StatusCode),
+		Fix:  "Use a registry that takes OCI 1.1 artifacts, such as ghcr.io, Docker Hub, Harbor 2.9 or distribution 2.8, or update this one.",
+		Err:  err,
+	}
+}

@@ -1,0 +1,164 @@
+// Package registry talks to the registry of the image: it resolves a reference, copies
+// images to disk, stores bundles next to them as OCI 1.1 referrers, and reads them back.
+//
+// Reading goes through go-containerregistry. Writing a referrer is our own: the library
+// rewrites the fallback index unconditionally, and fails after the manifest is stored.
+//
+// Specification: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md
+package registry
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"sync"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+
+	"seal-image/internal/attest"
+	"seal-image/internal/secret"
+)
+
+var (
+	_ attest.Resolver   = (*Client)(nil)
+	_ attest.Downloader = (*Client)(nil)
+	_ attest.Attacher   = (*Client)(nil)
+)
+
+// Options of [New].
+type Options struct {
+	Username  string // empty: anonymous
+	Password  secret.String
+	Transport http.RoundTripper // with retries; must not follow redirects
+}
+
+// Client talks to the registries of the images of one run.
+type Client struct {
+	options Options
+
+	mu       sync.Mutex
+	sessions map[string]*session
+}
+
+// New returns a Client. It makes no request.
+func New(o Options) *Client {
+	return &Client{options: o, sessions: map[string]*session{}}
+}
+
+// session is an authenticated connection to one repository. The handshake is made once;
+// every later request of the run, the library's included, goes through it.
+type session struct {
+	repo name.Repository
+	http *http.Client
+
+	mu        sync.Mutex
+	uploaded  map[string]bool // digests of blobs that this run has stored
+	referrers *bool           // whether the referrers API answers; nil: not asked yet
+}
+
+func (c *Client) session(ctx context.Context, repo name.Repository) (*session, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if s := c.sessions[repo.Name()]; s != nil {
+		return s, nil
+	}
+	scopes := []string{repo.Scope(transport.PushScope)} // pull and push
+	rt, err := transport.NewWithContext(ctx, repo.Registry, c.authenticator(), c.options.Transport, scopes)
+	if err != nil {
+		return nil, c.explain(err, repo)
+	}
+	s := &session{
+		repo:     repo,
+		http:     &http.Client{Transport: rt, CheckRedirect: sameHost},
+		uploaded: map[string]bool{},
+	}
+	c.sessions[repo.Name()] = s
+	return s, nil
+}
+
+func (c *Client) authenticator() authn.Authenticator {
+	if c.options.Username == "" {
+		return authn.Anonymous
+	}
+	return credentials{c.options}
+}
+
+// credentials hands the password to the library in the moment that it is sent.
+type credentials struct{ options Options }
+
+func (c credentials) Authorization() (*authn.AuthConfig, error) {
+	return &authn.AuthConfig{Username: c.options.Username, Password: c.options.Password.Reveal()}, nil
+}
+
+// loggedIn reports whether the registry accepts the credentials as such. With a token that
+// was found out by the handshake, a user name and password are not looked at before the
+// first request.
+func (s *session) loggedIn(ctx context.Context) bool {
+	base := url.URL{Scheme: s.repo.Scheme(), Host: s.repo.RegistryStr(), Path: "/v2/"}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base.String(), nil)
+	if err != nil {
+		return false
+	}
+	_, err = s.do(req, http.StatusOK)
+	return err == nil
+}
+
+// sameHost follows redirects of writes and lists only within the registry, and never from
+// https to http.
+func sameHost(req *http.Request, via []*http.Request) error {
+	if len(via) > 5 || req.URL.Host != via[0].URL.Host || req.URL.Scheme != via[0].URL.Scheme {
+		return http.ErrUseLastResponse
+	}
+	return nil
+}
+
+// remote is how the library reads through the session.
+func (s *session) remote(ctx context.Context) []remote.Option {
+	return []remote.Option{remote.WithContext(ctx), remote.WithTransport(s.http.Transport)}
+}
+
+// url is an address below /v2/<repository>/.
+func (s *session) url(path string) *url.URL {
+	return &url.URL{
+		Scheme: s.repo.Scheme(),
+		Host:   s.repo.RegistryStr(),
+		Path:   "/v2/" + s.repo.RepositoryStr() + "/" + path,
+	}
+}
+
+// maxBytes bounds what is read of a manifest, a list of referrers or a bundle.
+const maxBytes = 256 << 20
+
+// answer is a response that was read to its end.
+type answer struct {
+	status int
+	header http.Header
+	url    *url.URL
+	body   []byte
+}
+
+// do sends req and reads the answer. A status that is not in accepted is an error of type
+// [*transport.Error].
+func (s *session) do(req *http.Request, accepted ...int) (*answer, error) {
+	resp, err := s.http.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	if err := transport.CheckError(resp, accepted...); err != nil {
+		return nil, err
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBytes+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(body) > maxBytes {
+		return nil, errors.New("the registry's answer is larger than 256 MiB")
+	}
+	return &answer{status: resp.StatusCode, header: resp.Header, url: resp.Request.URL, body: body}, nil
+}

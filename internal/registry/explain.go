@@ -1,0 +1,190 @@
+package registry
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+
+	"seal-image/internal/attest"
+	"seal-image/internal/problem"
+	httpstack "seal-image/internal/transport"
+)
+
+// explain gives a failure of the registry its advice. What it does not know, and what has
+// advice already, passes unchanged.
+func (c *Client) explain(err error, repo name.Repository) error {
+	if _, ok := errors.AsType[*problem.Problem](err); ok {
+		return err
+	}
+	if terr, ok := errors.AsType[*transport.Error](err); ok {
+		switch terr.StatusCode {
+		case http.StatusUnauthorized:
+			return c.login(err, repo)
+		case http.StatusForbidden:
+			return c.denied(err, repo)
+		}
+		return err
+	}
+	if serr, ok := errors.AsType[*httpstack.StatusError](err); ok {
+		return &problem.Problem{
+			Code: problem.RegistryUnavailable,
+			What: fmt.Sprintf("%s is not able to serve.", serr.Host),
+			Why:  fmt.Sprintf("It kept answering %d %s.", serr.Status, http.StatusText(serr.Status)),
+			Fix:  "Run the job again; if it lasts, look at the status page of the registry.",
+			Err:  err,
+		}
+	}
+	return unreachable(err, repo)
+}
+
+// explainImage is explain for reading an image: there, 404 has a meaning of its own.
+func (c *Client) explainImage(err error, ref name.Reference) error {
+	if terr, ok := errors.AsType[*transport.Error](err); ok && terr.StatusCode == http.StatusNotFound {
+		return &problem.Problem{
+			Code: problem.ImageNotFound,
+			What: fmt.Sprintf("There is no image %s.", ref),
+			Why:  fmt.Sprintf("%s answered 404 for it.", ref.Context().RegistryStr()),
+			Fix:  "Push the image in a step before this one, with `push: true`, and hand over its digest:\n  digest: ${{ steps.push.outputs.digest }}",
+			Err:  err,
+		}
+	}
+	return c.explain(err, ref.Context())
+}
+
+// explainPush is explain for the check of the right to push: who is logged in and is
+// refused all the same has credentials that lack the right.
+func (c *Client) explainPush(ctx context.Context, s *session, err error) error {
+	terr, ok := errors.AsType[*transport.Error](err)
+	if ok && terr.StatusCode == http.StatusUnauthorized && c.options.Username != "" && s.loggedIn(ctx) {
+		return c.denied(err, s.repo)
+	}
+	if ok && terr.StatusCode == http.StatusNotFound {
+		return noRepository(err, s.repo)
+	}
+	return c.explain(err, s.repo)
+}
+
+// noRepository explains registries that do not make a repository by the first push.
+func noRepository(err error, repo name.Repository) error {
+	return &problem.Problem{
+		Code: problem.ImageNotFound,
+		What: fmt.Sprintf("There is no repository %s.", repo),
+		Why:  fmt.Sprintf("%s answered 404 to the start of an upload.", repo.RegistryStr()),
+		Fix:  "Check the name in `image`, and push the image in a step before this one: signatures are stored next to it.",
+		Err:  err,
+	}
+}
+
+// explainAttach is explain for writes; every failure there is an attach-failed at least.
+func (c *Client) explainAttach(err error, m attest.Manifest) error {
+	explained := c.explain(err, m.Ref.Context())
+	if _, ok := errors.AsType[*problem.Problem](explained); ok && problem.From(explained).Code != problem.RegistryUnavailable {
+		return explained
+	}
+	return &problem.Problem{
+		Code: problem.AttachFailed,
+		What: fmt.Sprintf("The signature could not be stored next to %s.", m.Ref),
+		Why:  "It was made and logged, but the registry did not take it: " + cause(err) + ".",
+		Fix:  "Run the job again: it signs and attaches anew. The log entry that stays behind does no harm.",
+		Err:  err,
+	}
+}
+
+// cause shortens an error of the registry to what the reader needs.
+func cause(err error) string {
+	if serr, ok := errors.AsType[*httpstack.StatusError](err); ok {
+		return fmt.Sprintf("it answered %d %s", serr.Status, http.StatusText(serr.Status))
+	}
+	if terr, ok := errors.AsType[*transport.Error](err); ok {
+		return fmt.Sprintf("it answered %d %s", terr.StatusCode, http.StatusText(terr.StatusCode))
+	}
+	return "the connection failed"
+}
+
+func (c *Client) login(err error, repo name.Repository) error {
+	p := &problem.Problem{
+		Code: problem.RegistryLogin,
+		What: fmt.Sprintf("%s does not know who we are.", repo.RegistryStr()),
+		Why:  "No credentials were given. A docker login made earlier in the job is not visible inside a container action.",
+		Fix:  "Write below `with:` of the step\n  registry-username: ${{ vars.REGISTRY_USERNAME }}\n  registry-password: ${{ secrets.REGISTRY_PASSWORD }}",
+		Err:  err,
+	}
+	if c.options.Username != "" {
+		p.What = fmt.Sprintf("%s refuses the login of %s.", repo.RegistryStr(), c.options.Username)
+		p.Why = "The user name or the password is wrong, or the password has expired."
+		p.Fix = "Set the secret behind registry-password anew. For ghcr.io leave both inputs out: the job's own token is used."
+	}
+	return p
+}
+
+func (c *Client) denied(err error, repo name.Repository) error {
+	if c.options.Username == "" {
+		return c.login(err, repo)
+	}
+	fix := "Give " + c.options.Username + " the right to push to this repository."
+	if repo.RegistryStr() == "ghcr.io" {
+		fix = "Add to the job\n  permissions:\n    packages: write\nand, if the package was made elsewhere, add this repository in Package settings > Manage Actions access with the role Write."
+	}
+	return &problem.Problem{
+		Code: problem.RegistryDenied,
+		What: fmt.Sprintf("%s may not push to %s.", c.options.Username, repo),
+		Why:  "The login is right, but lacks write access to this repository. Signatures are stored next to the image.",
+		Fix:  fix,
+		Err:  err,
+	}
+}
+
+// unreachable explains failures below HTTP.
+func unreachable(err error, repo name.Repository) error {
+	p := &problem.Problem{
+		Code: problem.RegistryUnreachable,
+		What: fmt.Sprintf("No connection to %s.", repo.RegistryStr()),
+		Err:  err,
+	}
+	host, _, _ := strings.Cut(repo.RegistryStr(), ":")
+	_, isNetwork := errors.AsType[*net.OpError](err)
+	_, isCertificate := errors.AsType[x509.UnknownAuthorityError](err)
+	switch {
+	case strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
+		p.Why = "It speaks plain http, and https is expected."
+		p.Fix = "If that is what you want, as for a service container, write below `with:`\n  allow-http-registry: true"
+	case isCertificate:
+		p.Why = "Its certificate is signed by an authority that is not in the list of public ones."
+		p.Fix = "Give the registry a certificate of a public authority, or use another registry."
+	case isNetwork && (host == "localhost" || host == "127.0.0.1"):
+		p.Why = "A container action runs in a container: localhost is that container and not the runner."
+		p.Fix = "Run the registry as a service container and use its name:\n  image: registry:5000/" + repo.RepositoryStr() + ":tag\n  allow-http-registry: true"
+	case isNetwork:
+		p.Why = "The name does not resolve from the runner, or nothing answers there."
+		p.Fix = "Check the host name in `image`, and the firewall or proxy of a self-hosted runner."
+	default:
+		return err
+	}
+	return p
+}
+
+func moved(ref name.Reference, expected, got v1.Hash) error {
+	return &problem.Problem{
+		Code: problem.DigestMismatch,
+		What: fmt.Sprintf("%s is not the image that was built.", ref),
+		Why:  fmt.Sprintf("It is %s, and `digest` says %s: another push has moved the tag.", got, expected),
+		Fix:  "Sign the digest and not the tag:\n  image: " + ref.Context().Name() + "\n  digest: " + expected.String(),
+	}
+}
+
+func unsupported(m attest.Manifest, what string) error {
+	return &problem.Problem{
+		Code: problem.ImageUnsupported,
+		What: fmt.Sprintf("%s is of a kind that cannot be sealed.", m.Ref),
+		Why:  "It is " + what + ".",
+		Fix:  "Push an OCI image, an OCI index or their Docker equivalents: docker/build-push-action and docker buildx do.",
+	}
+}

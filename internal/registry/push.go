@@ -1,0 +1,130 @@
+package registry
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+)
+
+// CheckPush implements [attest.Attacher]: it opens an upload and cancels it.
+func (c *Client) CheckPush(ctx context.Context, repo name.Repository) error {
+	s, err := c.session(ctx, repo)
+	if err != nil {
+		return err
+	}
+	location, err := s.openUpload(ctx)
+	if err != nil {
+		return c.explainPush(ctx, s, err)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodDelete, location.String(), nil)
+	if err != nil {
+		return fmt.Errorf("cancel upload: %w", err)
+	}
+	// A registry that cannot cancel forgets the upload by itself after a while.
+	if resp, err := s.http.Do(req); err == nil {
+		resp.Body.Close()
+	}
+	return nil
+}
+
+// openUpload starts the upload of a blob and returns where to send it.
+// Specification: distribution-spec, "POST then PUT".
+func (s *session) openUpload(ctx context.Context) (*url.URL, error) {
+	start := s.url("blobs/uploads/")
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, start.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+	opened, err := s.do(req, http.StatusAccepted)
+	if err != nil {
+		return nil, err
+	}
+	location, err := opened.url.Parse(opened.header.Get("Location"))
+	if err != nil {
+		return nil, fmt.Errorf("open upload: %w", err)
+	}
+	// The session's credentials go to the registry alone.
+	if location.Host != start.Host {
+		return nil, fmt.Errorf("open upload: the registry sends us to another host, %s", location.Host)
+	}
+	// Behind a proxy that ends TLS, some registries believe that they are asked with http.
+	location.Scheme = start.Scheme
+	return location, nil
+}
+
+// putBlob stores a blob, once a run.
+func (s *session) putBlob(ctx context.Context, mediaType types.MediaType, blob []byte) (v1.Descriptor, error) {
+	digest, size, err := v1.SHA256(bytes.NewReader(blob))
+	if err != nil {
+		return v1.Descriptor{}, err
+	}
+	desc := v1.Descriptor{MediaType: mediaType, Digest: digest, Size: size}
+	s.mu.Lock()
+	known := s.uploaded[digest.String()]
+	s.mu.Unlock()
+	if known {
+		return desc, nil
+	}
+	location, err := s.openUpload(ctx)
+	if err != nil {
+		return desc, err
+	}
+	query := location.Query()
+	query.Set("digest", digest.String())
+	location.RawQuery = query.Encode()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPut, location.String(), bytes.NewReader(blob))
+	if err != nil {
+		return desc, err
+	}
+	req.Header.Set("Content-Type", "application/octet-stream")
+	if _, err := s.do(req, http.StatusCreated); err != nil {
+		return desc, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.uploaded[digest.String()] = true
+	return desc, nil
+}
+
+// putManifest stores a manifest under a digest or a tag. header may be nil.
+func (s *session) putManifest(ctx context.Context, identifier string, mediaType types.MediaType, manifest []byte) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPut, s.url("manifests/"+identifier).String(), bytes.NewReader(manifest))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", string(mediaType))
+	// 200 and 202 are not in the specification; registries in the wild answer them.
+	_, err = s.do(req, http.StatusCreated, http.StatusOK, http.StatusAccepted)
+	return err
+}
+
+// get reads a manifest or a blob and, if identifier is a digest, checks it.
+func (s *session) get(ctx context.Context, kind, identifier string, accept types.MediaType) ([]byte, http.Header, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url(kind+"/"+identifier).String(), nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	if accept != "" {
+		req.Header.Set("Accept", string(accept))
+	}
+	got, err := s.do(req, http.StatusOK)
+	if err != nil {
+		return nil, nil, err
+	}
+	if want, err := v1.NewHash(identifier); err == nil {
+		have, _, err := v1.SHA256(bytes.NewReader(got.body))
+		if err != nil {
+			return nil, nil, err
+		}
+		if have != want {
+			return nil, nil, fmt.Errorf("the registry serves %s for %s", have, want)
+		}
+	}
+	return got.body, got.header, nil
+}

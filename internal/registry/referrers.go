@@ -1,0 +1,138 @@
+package registry
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"seal-image/internal/attest"
+	"seal-image/internal/problem"
+	httpstack "seal-image/internal/transport"
+)
+
+// hasReferrersAPI asks the registry, once a run. Some registries set the header
+// OCI-Subject without serving the API, so only an answer of the API itself counts.
+func (s *session) hasReferrersAPI(ctx context.Context, m attest.Manifest) (bool, error) {
+	s.mu.Lock()
+	known := s.referrers
+	s.mu.Unlock()
+	if known != nil {
+		return *known, nil
+	}
+	_, api, err := s.askReferrersAPI(ctx, m)
+	if err != nil {
+		return false, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.referrers = &api
+	return api, nil
+}
+
+// askReferrersAPI lists the referrers of m; ok is false where there is no such API.
+// Specification: distribution-spec, "Listing Referrers".
+func (s *session) askReferrersAPI(ctx context.Context, m attest.Manifest) (list []v1.Descriptor, ok bool, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url("referrers/"+m.Ref.DigestStr()).String(), nil)
+	if err != nil {
+		return nil, false, err
+	}
+	req.Header.Set("Accept", string(types.OCIImageIndex))
+	got, err := s.do(req, http.StatusOK)
+	if terr, is := errors.AsType[*transport.Error](err); is && terr.StatusCode != http.StatusUnauthorized && terr.StatusCode != http.StatusForbidden {
+		return nil, false, nil
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	if types.MediaType(got.header.Get("Content-Type")) != types.OCIImageIndex {
+		return nil, false, nil
+	}
+	var index v1.IndexManifest
+	if err := json.Unmarshal(got.body, &index); err != nil {
+		return nil, false, fmt.Errorf("read referrers of %s: %w", m.Ref, err)
+	}
+	return index.Manifests, true, nil
+}
+
+// list returns the referrers of m as a verifier finds them.
+func (s *session) list(ctx context.Context, m attest.Manifest) ([]v1.Descriptor, error) {
+	api, err := s.hasReferrersAPI(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	if api {
+		list, _, err := s.askReferrersAPI(ctx, m)
+		return list, err
+	}
+	fallback, err := s.readFallback(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	return fallback.descriptors, nil
+}
+
+// readBackWaits is how long a registry may take to show what it has accepted.
+var readBackWaits = []time.Duration{0, 500 * time.Millisecond, time.Second, 2 * time.Second, 4 * time.Second}
+
+// ReadBack implements [attest.Attacher].
+func (c *Client) ReadBack(ctx context.Context, attachments []*attest.Attachment) ([][]byte, error) {
+	out := make([][]byte, len(attachments))
+	for i, a := range attachments {
+		s, err := c.session(ctx, a.Manifest.Ref.Context())
+		if err != nil {
+			return nil, err
+		}
+		if out[i], err = s.readBack(ctx, a); err != nil {
+			return nil, c.explain(err, s.repo)
+		}
+	}
+	return out, nil
+}
+
+// readBack finds one attachment, asking again while the registry does not show it yet.
+func (s *session) readBack(ctx context.Context, a *attest.Attachment) ([]byte, error) {
+	about := a.Bundle.Statement.About
+	for _, wait := range readBackWaits {
+		if err := httpstack.Wait(ctx, wait); err != nil {
+			return nil, err
+		}
+		list, err := s.list(ctx, about)
+		if err != nil {
+			return nil, err
+		}
+		if slices.ContainsFunc(list, func(d v1.Descriptor) bool { return d.Digest == a.Manifest.Digest() }) {
+			return s.bundle(ctx, a.Manifest)
+		}
+	}
+	return nil, &problem.Problem{
+		Code: problem.ReadBackMissing,
+		What: fmt.Sprintf("%s does not show what it has stored.", s.repo.RegistryStr()),
+		Why:  fmt.Sprintf("The manifest %s was accepted, but is not in the list of referrers of %s.", a.Manifest.Ref.DigestStr(), about.Ref),
+		Fix:  "Run the job again. If that does not help, another job that signs the same image may overwrite the list: give both the same `concurrency:` group.",
+	}
+}
+
+// bundle reads the one layer of a stored referrer.
+func (s *session) bundle(ctx context.Context, m attest.Manifest) ([]byte, error) {
+	raw, _, err := s.get(ctx, "manifests", m.Ref.DigestStr(), types.OCIManifestSchema1)
+	if err != nil {
+		return nil, err
+	}
+	var manifest v1.Manifest
+	if err := json.Unmarshal(raw, &manifest); err != nil {
+		return nil, fmt.Errorf("read %s: %w", m.Ref, err)
+	}
+	if len(manifest.Layers) != 1 {
+		return nil, fmt.Errorf("read %s: it has %d layers instead of one bundle", m.Ref, len(manifest.Layers))
+	}
+	blob, _, err := s.get(ctx, "blobs", manifest.Layers[0].Digest.String(), "")
+	return blob, err
+}

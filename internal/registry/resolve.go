@@ -1,0 +1,185 @@
+package registry
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"seal-image/internal/attest"
+	"seal-image/internal/problem"
+)
+
+// Resolve implements [attest.Resolver]. It asks for the manifest and, where the index
+// does not tell a platform, for the image's config.
+func (c *Client) Resolve(ctx context.Context, ref name.Reference, expected v1.Hash, platforms []v1.Platform) (*attest.Subject, error) {
+	s, err := c.session(ctx, ref.Context())
+	if err != nil {
+		return nil, err
+	}
+	desc, err := remote.Get(ref, s.remote(ctx)...)
+	if err != nil {
+		return nil, c.explainImage(err, ref)
+	}
+	if expected != (v1.Hash{}) && desc.Digest != expected {
+		return nil, moved(ref, expected, desc.Digest)
+	}
+	subject := &attest.Subject{Manifest: manifest(s.repo, desc.Descriptor)}
+	if tag, ok := ref.(name.Tag); ok {
+		subject.Tag = tag.TagStr()
+	}
+	switch {
+	case desc.MediaType.IsIndex():
+		err = c.index(ctx, s, desc, subject)
+	case desc.MediaType.IsImage():
+		err = c.image(desc, subject)
+	default:
+		err = unsupported(subject.Manifest, string(desc.MediaType))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return subject, choose(subject, platforms)
+}
+
+func manifest(repo name.Repository, d v1.Descriptor) attest.Manifest {
+	return attest.Manifest{Ref: repo.Digest(d.Digest.String()), MediaType: d.MediaType, Size: d.Size}
+}
+
+// image fills in the one image of a plain manifest, or the type of an artifact.
+func (c *Client) image(desc *remote.Descriptor, subject *attest.Subject) error {
+	img, err := desc.Image()
+	if err != nil {
+		return c.explainImage(err, subject.Ref)
+	}
+	m, err := img.Manifest()
+	if err != nil {
+		return fmt.Errorf("read manifest of %s: %w", subject.Ref, err)
+	}
+	subject.Platforms = 1
+	if m.Config.MediaType != types.OCIConfigJSON && m.Config.MediaType != types.DockerConfigJSON {
+		subject.ArtifactType = m.ArtifactType
+		if subject.ArtifactType == "" {
+			subject.ArtifactType = string(m.Config.MediaType)
+		}
+		subject.Images = []attest.Image{{Manifest: subject.Manifest}}
+		return nil
+	}
+	platform, err := configPlatform(img)
+	if err != nil {
+		return c.explainImage(err, subject.Ref)
+	}
+	subject.Images = []attest.Image{{Manifest: subject.Manifest, Platform: platform}}
+	return nil
+}
+
+func configPlatform(img v1.Image) (v1.Platform, error) {
+	config, err := img.ConfigFile()
+	if err != nil {
+		return v1.Platform{}, err
+	}
+	p := config.Platform()
+	if p == nil {
+		return v1.Platform{OS: "unknown", Architecture: "unknown"}, nil
+	}
+	return *p, nil
+}
+
+// index fills in the images of an index. What BuildKit stores there about an image
+// (provenance, SBOM) is no image and is left out.
+func (c *Client) index(ctx context.Context, s *session, desc *remote.Descriptor, subject *attest.Subject) error {
+	idx, err := desc.ImageIndex()
+	if err != nil {
+		return c.explainImage(err, subject.Ref)
+	}
+	m, err := idx.IndexManifest()
+	if err != nil {
+		return fmt.Errorf("read index %s: %w", subject.Ref, err)
+	}
+	for _, d := range m.Manifests {
+		if isAttestation(d) {
+			continue
+		}
+		if !d.MediaType.IsImage() {
+			return unsupported(subject.Manifest, "an index that contains "+string(d.MediaType))
+		}
+		img := attest.Image{Manifest: manifest(s.repo, d)}
+		if d.Platform != nil {
+			img.Platform = *d.Platform
+		} else if img.Platform, err = c.platformOf(ctx, s, img.Ref); err != nil {
+			return err
+		}
+		subject.Images = append(subject.Images, img)
+	}
+	subject.Platforms = len(subject.Images)
+	if subject.Platforms == 0 {
+		return unsupported(subject.Manifest, "an index without images")
+	}
+	return nil
+}
+
+// isAttestation recognises BuildKit's attestation manifests.
+// Source: https://github.com/moby/buildkit/blob/master/docs/attestations/attestation-storage.md
+func isAttestation(d v1.Descriptor) bool {
+	if d.Annotations["vnd.docker.reference.type"] != "" {
+		return true
+	}
+	return d.Platform != nil && d.Platform.OS == "unknown" && d.Platform.Architecture == "unknown"
+}
+
+func (c *Client) platformOf(ctx context.Context, s *session, ref name.Digest) (v1.Platform, error) {
+	img, err := remote.Image(ref, s.remote(ctx)...)
+	if err != nil {
+		return v1.Platform{}, c.explainImage(err, ref)
+	}
+	p, err := configPlatform(img)
+	if err != nil {
+		return v1.Platform{}, c.explainImage(err, ref)
+	}
+	return p, nil
+}
+
+// choose keeps the wanted platforms. One that the image lacks is an error: it would be
+// missed by those who rely on its SBOM.
+func choose(subject *attest.Subject, wanted []v1.Platform) error {
+	if len(wanted) == 0 {
+		return nil
+	}
+	var chosen []attest.Image
+	used := make([]bool, len(wanted))
+	for _, img := range subject.Images {
+		match := false
+		for i, w := range wanted {
+			if img.Platform.Satisfies(w) {
+				match, used[i] = true, true
+			}
+		}
+		if match {
+			chosen = append(chosen, img)
+		}
+	}
+	for i, w := range wanted {
+		if !used[i] {
+			return platformUnknown(subject, w)
+		}
+	}
+	subject.Images = chosen
+	return nil
+}
+
+func platformUnknown(subject *attest.Subject, wanted v1.Platform) error {
+	var has []string
+	for _, img := range subject.Images {
+		has = append(has, img.Platform.String())
+	}
+	return &problem.Problem{
+		Code: problem.PlatformUnknown,
+		What: fmt.Sprintf("The image has no platform %s.", wanted),
+		Why:  fmt.Sprintf("%s has %s.", subject.Ref, strings.Join(has, ", ")),
+		Fix:  "Write below `with:`\n  platforms: " + strings.Join(has, ",") + "\nor leave the input out for all platforms.",
+	}
+}
