@@ -1,0 +1,135 @@
+package sigstore
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	httptransport "github.com/go-openapi/runtime/client"
+	"github.com/go-openapi/strfmt"
+	rekor "github.com/sigstore/rekor/pkg/generated/client"
+	"github.com/sigstore/sigstore-go/pkg/sign"
+
+	"seal-image/internal/problem"
+	"seal-image/internal/transport"
+)
+
+// log returns the client of the transparency log, on our transport and without the
+// library's retries, which wait zero seconds and lose the status.
+func (s *services) log(ctx context.Context, rt http.RoundTripper) sign.Transparency {
+	// The URL was checked when it was read.
+	u, err := url.Parse(s.rekor)
+	if err != nil {
+		u = &url.URL{}
+	}
+	guard := serviceGuard(ctx, rt, service{
+		name: "Rekor, the transparency log,", host: u.Host,
+		unavailable: problem.RekorUnavailable, rejected: problem.RekorRejected,
+	})
+	client := httptransport.NewWithClient(u.Host, u.Path+rekor.DefaultBasePath, []string{u.Scheme}, &http.Client{Transport: guard})
+	return sign.NewRekor(&sign.RekorOptions{
+		BaseURL: s.rekor,
+		Timeout: -1, // the run's context and the transport have the limits
+		Client:  rekor.New(client, strfmt.Default).Entries,
+		Version: 1,
+	})
+}
+
+func (s *services) timestampAuthorities(ctx context.Context, rt http.RoundTripper) []*sign.TimestampAuthority {
+	guard := serviceGuard(ctx, rt, service{
+		name:        "The timestamp authority",
+		unavailable: problem.TimestampUnavailable, rejected: problem.TimestampUnavailable,
+	})
+	out := make([]*sign.TimestampAuthority, len(s.timestamp))
+	for i, u := range s.timestamp {
+		out[i] = sign.NewTimestampAuthority(&sign.TimestampAuthorityOptions{URL: u, Timeout: -1, Transport: guard})
+	}
+	return out
+}
+
+func fulcioGuard(ctx context.Context, rt http.RoundTripper) http.RoundTripper {
+	return serviceGuard(ctx, rt, service{
+		name:        "Fulcio, the certificate authority,",
+		unavailable: problem.FulcioUnavailable, rejected: problem.FulcioRejected,
+	})
+}
+
+// service is how a Sigstore service is called in messages.
+type service struct {
+	name, host            string
+	unavailable, rejected problem.Code
+}
+
+// serviceGuard binds the requests of a library to ctx and turns their failures into
+// problems, here, where the service and its words are known. 409 passes: the log says so
+// of an entry that it has already, and the library fetches that.
+func serviceGuard(ctx context.Context, rt http.RoundTripper, s service) http.RoundTripper {
+	bound := transport.Bind(ctx, rt)
+	return guard(func(req *http.Request) (*http.Response, error) {
+		resp, err := bound.RoundTrip(req)
+		switch {
+		case err != nil && ctx.Err() != nil:
+			return nil, context.Cause(ctx)
+		case err != nil:
+			return nil, s.down(req.URL.Host, err)
+		case resp.StatusCode >= 400 && resp.StatusCode != http.StatusConflict:
+			return nil, s.refuses(transport.NewStatusError(resp))
+		}
+		return resp, nil
+	})
+}
+
+type guard func(*http.Request) (*http.Response, error)
+
+func (g guard) RoundTrip(req *http.Request) (*http.Response, error) { return g(req) }
+
+func (s service) down(host string, err error) error {
+	why := "No connection to " + host + "."
+	if serr, ok := errors.AsType[*transport.StatusError](err); ok {
+		why = fmt.Sprintf("%s kept answering %d %s.", host, serr.Status, http.StatusText(serr.Status))
+	}
+	return &problem.Problem{
+		Code: s.unavailable,
+		What: s.name + " is not available.",
+		Why:  why,
+		Fix:  "Run the job again when it is: https://status.sigstore.dev tells of the public instance.",
+		Err:  err,
+	}
+}
+
+func (s service) refuses(err *transport.StatusError) error {
+	return &problem.Problem{
+		Code: s.rejected,
+		What: s.name + " refuses the request.",
+		Why:  fmt.Sprintf("%s answered %d: %s", err.Host, err.Status, words(err)),
+		Fix:  "Check that this Sigstore trusts the OIDC issuer of your GitHub (the public one trusts github.com, not a GitHub Enterprise Server) and that the clock of a self-hosted runner is right.",
+		Err:  err,
+	}
+}
+
+// words are the message of the answer, which is JSON from all three services.
+func words(err *transport.StatusError) string {
+	var answer struct {
+		Message string `json:"message"`
+	}
+	if json.Unmarshal([]byte(err.Message), &answer) == nil && answer.Message != "" {
+		return answer.Message
+	}
+	if err.Message == "" {
+		return http.StatusText(err.Status)
+	}
+	return err.Message
+}
+
+func malformed(err error) error {
+	return &problem.Problem{
+		Code: problem.RekorRejected,
+		What: "Rekor, the transparency log, gave an answer that makes no sense.",
+		Why:  "The log entry in it is incomplete.",
+		Fix:  "Run the job again. With a log of your own, check that rekor-url is a Rekor of version 1.",
+		Err:  err,
+	}
+}
