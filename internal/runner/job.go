@@ -1,0 +1,152 @@
+// Package runner speaks with the GitHub Actions runner: sections and annotations of the
+// log, masks, outputs, the summary file, the OIDC token, and files in the workspace.
+//
+// Everything that comes from elsewhere (the registry, the image, Sigstore) is escaped
+// before it reaches a line of the log: the runner executes commands that it finds there.
+package runner
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"net/http"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+
+	actions "github.com/sethvargo/go-githubactions"
+
+	"seal-image/internal/problem"
+	"seal-image/internal/secret"
+)
+
+// Job is the job that this process is a step of.
+type Job struct {
+	getenv func(string) string
+	out    io.Writer
+	action *actions.Action
+	log    *slog.Logger
+	step   string // title of the open section
+}
+
+// New returns the job that getenv describes; its log goes to out. It reads no file.
+func New(getenv func(string) string, out io.Writer) *Job {
+	return &Job{
+		getenv: getenv,
+		out:    out,
+		action: actions.New(actions.WithWriter(out), actions.WithGetenv(getenv)),
+		log:    slog.New(&handler{out: out, debug: getenv("RUNNER_DEBUG") == "1"}),
+	}
+}
+
+// UseHTTP makes the job's requests, of which there is one kind, go through rt.
+func (j *Job) UseHTTP(rt http.RoundTripper) {
+	j.action = actions.New(actions.WithWriter(j.out), actions.WithGetenv(j.getenv),
+		actions.WithHTTPClient(&http.Client{Transport: rt, CheckRedirect: noRedirect}))
+}
+
+// noRedirect keeps the request token on the host that it was given for.
+func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
+// Log writes to the job's log: Debug is seen with debug logging only, Warn and Error
+// become annotations.
+func (j *Job) Log() *slog.Logger { return j.log }
+
+// Mask makes the runner replace each secret in the log from here on. Values that are too
+// short to be a secret would make the log unreadable and are left alone.
+func (j *Job) Mask(secrets ...secret.String) {
+	const shortest = 4
+	for _, s := range secrets {
+		for line := range strings.Lines(s.Reveal()) {
+			if line = strings.TrimSpace(line); len(line) >= shortest {
+				j.action.AddMask(line)
+			}
+		}
+	}
+}
+
+// Step opens a section of the log; the returned func closes it. Sections do not nest.
+func (j *Job) Step(title string) (done func()) {
+	j.step = title
+	j.action.Group(Escape(title))
+	return func() { j.action.EndGroup() }
+}
+
+// CheckFiles makes sure that the outputs and the summary can be written, before work is
+// done that would be lost.
+func (j *Job) CheckFiles() error {
+	for _, name := range []string{"GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"} {
+		f, err := os.OpenFile(j.getenv(name), os.O_APPEND|os.O_WRONLY, 0)
+		if err != nil {
+			return runnerFiles(name, err)
+		}
+		f.Close()
+	}
+	info, err := os.Stat(j.getenv("GITHUB_WORKSPACE"))
+	if err == nil && !info.IsDir() {
+		err = fmt.Errorf("%s is not a folder", info.Name())
+	}
+	if err != nil {
+		return runnerFiles("GITHUB_WORKSPACE", err)
+	}
+	return nil
+}
+
+func runnerFiles(name string, err error) error {
+	return &problem.Problem{
+		Code: problem.RunnerFiles,
+		What: fmt.Sprintf("The runner's file behind %s cannot be used.", name),
+		Why:  "The runner mounts it into the container of an action; it is missing or not writable here.",
+		Fix:  "Run the action by `uses:` in a workflow, on a Linux runner with Docker. To try it by hand, set GITHUB_OUTPUT, GITHUB_STEP_SUMMARY and GITHUB_WORKSPACE to files and a folder that exist.",
+		Err:  err,
+	}
+}
+
+var (
+	outputName  = regexp.MustCompile(`^[a-z]+(-[a-z]+)*$`)
+	outputValue = regexp.MustCompile(`^[\x20-\x7e]*$`)
+)
+
+// SetOutputs writes all outputs of the step, by name, or none. A value is one line of
+// printable ASCII: the file's syntax has a delimiter that a value must not forge.
+func (j *Job) SetOutputs(outputs map[string]string) error {
+	for name, value := range outputs {
+		if !outputName.MatchString(name) || !outputValue.MatchString(value) || strings.Contains(value, "FileCommandDelimeter") {
+			return fmt.Errorf("output %s: %q cannot be written as one line", name, value)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(outputs)) {
+		j.action.SetOutput(name, outputs[name])
+	}
+	return nil
+}
+
+// AddSummary appends Markdown to the summary of the step. GitHub drops a summary of more
+// than 1 MiB as a whole.
+func (j *Job) AddSummary(markdown string) { j.action.AddStepSummary(markdown) }
+
+// Finish reports how the run ended and returns the exit status. A failure becomes one
+// annotation, and a section with the whole chain of errors.
+func (j *Job) Finish(err error) int {
+	if err == nil {
+		return 0
+	}
+	p := problem.From(err)
+	text := p.Why + "\n" + p.Fix
+	j.action.WithFieldsMap(map[string]string{"title": Escape(p.What)}).Errorf("%s", escapeLines(text))
+	j.action.Group("Details")
+	fmt.Fprintf(j.out, "code: %s\nstep: %s\nerror: %s\nhelp: %s\n", p.Code, Escape(j.step), Escape(err.Error()), j.help(p.Code))
+	j.action.EndGroup()
+	return problem.Exit(err)
+}
+
+// help is where the README explains the code: the repository that `uses:` names.
+func (j *Job) help(code problem.Code) string {
+	repository := j.getenv("GITHUB_ACTION_REPOSITORY")
+	if repository == "" {
+		return "the heading " + string(code) + " in README.md"
+	}
+	return Escape(j.getenv("GITHUB_SERVER_URL") + "/" + repository + "#" + string(code))
+}
