@@ -1,0 +1,148 @@
+package front
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+const (
+	faultLimit = 1 << 20 // bytes of an order for a fault
+	bodyLimit  = 1 << 30 // bytes of a request that is delayed
+)
+
+// A Cut drops the connection instead of answering.
+type Cut string
+
+// When the connection is dropped.
+const (
+	CutBefore Cut = "before" // the server never sees the request
+	CutAfter  Cut = "after"  // the server has done its work, and the client does not know
+)
+
+// A Fault spoils requests: the next Times ones to Service that match, or all of them if Times
+// is 0. Faults wait in the order in which they came, and a request takes the first that matches.
+//
+// A cut GET or PUT on a connection that served a request before is repeated by Go's own HTTP
+// client, unseen by its caller, and then counts as two requests.
+type Fault struct {
+	Service Service           `json:"service"`
+	Method  string            `json:"method,omitempty"` // empty: any
+	Path    string            `json:"path,omitempty"`   // a part of the path; empty: any
+	Status  int               `json:"status,omitempty"` // answered in place of the server
+	Body    string            `json:"body,omitempty"`   // with Status
+	Header  map[string]string `json:"header,omitempty"` // with Status
+	Delay   Delay             `json:"delay,omitempty"`  // waited first
+	Cut     Cut               `json:"cut,omitempty"`
+	Times   int               `json:"times,omitempty"`
+}
+
+// A Delay is a duration, written as Go writes it: "200ms".
+type Delay time.Duration
+
+// UnmarshalText parses a duration.
+func (d *Delay) UnmarshalText(text []byte) error {
+	parsed, err := time.ParseDuration(string(text))
+	if err != nil {
+		return fmt.Errorf("parse delay: %w", err)
+	}
+	*d = Delay(parsed)
+	return nil
+}
+
+func parseFault(r io.Reader) (*Fault, error) {
+	decoder := json.NewDecoder(r)
+	decoder.DisallowUnknownFields()
+	var fault Fault
+	if err := decoder.Decode(&fault); err != nil {
+		return nil, fmt.Errorf("parse fault: %w", err)
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("parse fault: one JSON object is enough")
+	}
+	return &fault, fault.validate()
+}
+
+func (f Fault) validate() error {
+	switch {
+	case !slices.Contains(Services(), f.Service):
+		return fmt.Errorf("unknown service %q, have %q", f.Service, Services())
+	case f.Status == 0 && f.Delay == 0 && f.Cut == "":
+		return errors.New("a fault needs a status, a delay or a cut")
+	case f.Status != 0 && (f.Status < 200 || f.Status > 599):
+		return fmt.Errorf("status %d is not between 200 and 599", f.Status)
+	case f.Status != 0 && f.Cut != "":
+		return errors.New("a cut connection answers no status")
+	case f.Status == 0 && (f.Body != "" || len(f.Header) > 0):
+		return errors.New("body and header need a status")
+	case f.Cut != "" && f.Cut != CutBefore && f.Cut != CutAfter:
+		return fmt.Errorf("unknown cut %q, have %q and %q", f.Cut, CutBefore, CutAfter)
+	case f.Delay < 0 || f.Times < 0:
+		return errors.New("delay and times cannot be negative")
+	}
+	return nil
+}
+
+func (f Fault) matches(service Service, r *http.Request) bool {
+	return f.Service == service &&
+		(f.Method == "" || strings.EqualFold(f.Method, r.Method)) &&
+		strings.Contains(r.URL.Path, f.Path)
+}
+
+// serve answers a request under this fault; the zero Fault leaves it to the server.
+func (f Fault) serve(w http.ResponseWriter, r *http.Request, server http.Handler) {
+	if f.Delay > 0 && !wait(w, r, time.Duration(f.Delay)) {
+		panic(http.ErrAbortHandler) // the client has gone
+	}
+	switch {
+	case f.Cut == CutBefore:
+		panic(http.ErrAbortHandler) // how a handler has net/http drop the connection
+	case f.Cut == CutAfter:
+		server.ServeHTTP(discard{header: http.Header{}}, r)
+		panic(http.ErrAbortHandler)
+	case f.Status != 0:
+		f.answer(w)
+	default:
+		server.ServeHTTP(w, r)
+	}
+}
+
+func (f Fault) answer(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	for name, value := range f.Header {
+		w.Header().Set(name, value)
+	}
+	w.WriteHeader(f.Status)
+	_, _ = io.WriteString(w, f.Body) // the client may have gone
+}
+
+// wait reports whether the client is still there after the delay. It reads the body first,
+// because net/http does not notice that a client has gone while there is a body to read.
+func wait(w http.ResponseWriter, r *http.Request, delay time.Duration) bool {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, bodyLimit))
+	if err != nil {
+		return false
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	timer := time.NewTimer(delay)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-r.Context().Done():
+		return false
+	}
+}
+
+// discard is the answer that nobody gets.
+type discard struct{ header http.Header }
+
+func (d discard) Header() http.Header       { return d.header }
+func (discard) Write(b []byte) (int, error) { return len(b), nil }
+func (discard) WriteHeader(int)             {}

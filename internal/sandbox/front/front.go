@@ -1,0 +1,136 @@
+// Package front stands before the servers of one job: it writes down every request, and spoils
+// those that a fault was ordered for. It does not know what the servers do.
+package front
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"sync"
+)
+
+// A Service is the name of a server, in requests and in faults.
+type Service string
+
+// The services that a job's clients talk to.
+const (
+	Fulcio                   Service = "fulcio"
+	Rekor                    Service = "rekor"
+	TSA                      Service = "tsa"
+	TUF                      Service = "tuf"
+	OIDC                     Service = "oidc"
+	Registry                 Service = "registry"
+	RegistryWithoutReferrers Service = "registry_without_referrers"
+	RegistryWithLogin        Service = "registry_with_login"
+)
+
+// Services returns every service.
+func Services() []Service {
+	return []Service{Fulcio, Rekor, TSA, TUF, OIDC, Registry, RegistryWithoutReferrers, RegistryWithLogin}
+}
+
+// A Front holds the requests and the faults of one job. Its zero value is ready to use.
+type Front struct {
+	mu       sync.Mutex
+	requests []*Request
+	faults   []*Fault
+}
+
+// Wrap puts the front before the server of a service.
+func (f *Front) Wrap(service Service, server http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		seen, fault := f.arrive(service, r)
+		answer := &answer{ResponseWriter: w, front: f, request: seen}
+		if r.ContentLength < 0 {
+			r.Body = &countedBody{ReadCloser: r.Body, front: f, request: seen}
+		}
+		fault.serve(answer, r, server)
+		answer.settle(http.StatusOK) // a handler that writes nothing answers 200
+	})
+}
+
+// Control serves the record of requests and takes orders for faults.
+func (f *Front) Control() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /requests", f.listRequests)
+	mux.HandleFunc("DELETE /requests", f.forgetRequests)
+	mux.HandleFunc("POST /faults", f.addFault)
+	mux.HandleFunc("DELETE /faults", f.removeFaults)
+	return mux
+}
+
+// arrive writes a request down and takes the first fault that waits for one like it.
+func (f *Front) arrive(service Service, r *http.Request) (*Request, Fault) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	seen := newRequest(service, r)
+	f.requests = append(f.requests, seen)
+	i := slices.IndexFunc(f.faults, func(fault *Fault) bool { return fault.matches(service, r) })
+	if i < 0 {
+		return seen, Fault{}
+	}
+	fault := f.faults[i]
+	if fault.Times == 1 {
+		f.faults = slices.Delete(f.faults, i, i+1)
+	}
+	if fault.Times > 1 {
+		fault.Times--
+	}
+	return seen, *fault
+}
+
+func (f *Front) listRequests(w http.ResponseWriter, r *http.Request) {
+	service := Service(r.URL.Query().Get("service"))
+	if service != "" && !slices.Contains(Services(), service) {
+		http.Error(w, fmt.Sprintf("unknown service %q", service), http.StatusBadRequest)
+		return
+	}
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	lines := json.NewEncoder(w)
+	lines.SetEscapeHTML(false) // queries have ampersands
+	for _, request := range f.snapshot() {
+		if service != "" && service != request.Service {
+			continue
+		}
+		if err := lines.Encode(request); err != nil {
+			return // the client has gone
+		}
+	}
+}
+
+func (f *Front) forgetRequests(w http.ResponseWriter, _ *http.Request) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.requests = nil
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (f *Front) addFault(w http.ResponseWriter, r *http.Request) {
+	fault, err := parseFault(http.MaxBytesReader(w, r.Body, faultLimit))
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.faults = append(f.faults, fault)
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (f *Front) removeFaults(w http.ResponseWriter, _ *http.Request) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.faults = nil
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (f *Front) snapshot() []Request {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	requests := make([]Request, len(f.requests))
+	for i, request := range f.requests {
+		requests[i] = *request
+	}
+	return requests
+}

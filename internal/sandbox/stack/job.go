@@ -1,0 +1,103 @@
+package stack
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net/http"
+	"os"
+
+	"seal-image/internal/sandbox/front"
+	"seal-image/internal/sandbox/oidc"
+	"seal-image/internal/sandbox/sigstore"
+)
+
+// A Job tells a client where everything is. Registries are host:port, as in an image's name.
+type Job struct {
+	Dir                    string `json:"dir"` // has the files below, and cosign 2's keys and certificates
+	Control                string `json:"control"`
+	Issuer                 string `json:"issuer"`
+	IDTokenRequestURL      string `json:"id_token_request_url"`
+	IDTokenRequestToken    string `json:"id_token_request_token"`
+	FulcioURL              string `json:"fulcio_url"`
+	RekorURL               string `json:"rekor_url"`
+	TSAURL                 string `json:"tsa_url"`
+	TUFURL                 string `json:"tuf_url"`
+	TUFRoot                string `json:"tuf_root"`
+	Registry               string `json:"registry"` // with the referrers API
+	RegistryNoReferrers    string `json:"registry_without_referrers"`
+	RegistryWithLogin      string `json:"registry_with_login"` // with the referrers API
+	RegistryUsername       string `json:"registry_username"`
+	RegistryPassword       string `json:"registry_password"`
+	RegistryReaderUsername string `json:"registry_reader_username"` // may not push
+	RegistryReaderPassword string `json:"registry_reader_password"`
+	TrustedRoot            string `json:"trusted_root"`
+	SigningConfig          string `json:"signing_config"`
+}
+
+// NewJob opens a job. It stays open until the stack is closed.
+func (s *Stack) NewJob(ctx context.Context) (*Job, error) {
+	dir, err := os.MkdirTemp(s.dir, "job-")
+	if err != nil {
+		return nil, fmt.Errorf("make directory of the job: %w", err)
+	}
+	job := &Job{
+		Dir:                    dir,
+		Issuer:                 oidc.URL,
+		IDTokenRequestToken:    rand.Text(),
+		RegistryUsername:       s.writer.Username,
+		RegistryPassword:       s.writer.Password,
+		RegistryReaderUsername: s.reader.Username,
+		RegistryReaderPassword: s.reader.Password,
+	}
+	if err := s.open(ctx, job); err != nil {
+		return nil, fmt.Errorf("open job: %w", err)
+	}
+	return job, nil
+}
+
+// open opens the job's ports. The TUF repository comes last: it names the others.
+func (s *Stack) open(ctx context.Context, job *Job) error {
+	var f front.Front
+	hosts := map[front.Service]string{}
+	listen := func(service front.Service, server http.Handler) (err error) {
+		hosts[service], err = s.servers.HTTP(ctx, f.Wrap(service, server))
+		return err
+	}
+	for service, server := range s.shared {
+		if err := listen(service, server); err != nil {
+			return err
+		}
+	}
+	if err := listen(front.OIDC, s.issuer.Tokens(job.IDTokenRequestToken)); err != nil {
+		return err
+	}
+	job.locate(hosts)
+
+	repository, err := s.writeFiles(job)
+	if err != nil {
+		return err
+	}
+	if err := listen(front.TUF, repository); err != nil {
+		return err
+	}
+	job.TUFURL = "http://" + hosts[front.TUF]
+
+	control, err := s.servers.HTTP(ctx, s.control(&f))
+	if err != nil {
+		return err
+	}
+	job.Control = "http://" + control
+	return nil
+}
+
+// locate sets the addresses of the job's services.
+func (j *Job) locate(hosts map[front.Service]string) {
+	j.IDTokenRequestURL = oidc.RequestURL("http://" + hosts[front.OIDC])
+	j.FulcioURL = "http://" + hosts[front.Fulcio]
+	j.RekorURL = "http://" + hosts[front.Rekor]
+	j.TSAURL = "http://" + hosts[front.TSA] + sigstore.TimestampPath
+	j.Registry = hosts[front.Registry]
+	j.RegistryNoReferrers = hosts[front.RegistryWithoutReferrers]
+	j.RegistryWithLogin = hosts[front.RegistryWithLogin]
+}

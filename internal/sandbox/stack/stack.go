@@ -1,0 +1,78 @@
+// Package stack puts the sandbox together: the servers once, and jobs in front of them.
+//
+// A job is what one test works with. It has ports of its own, so it has its own record of
+// requests and its own faults, while keys, logs and registries are everyone's.
+package stack
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"net/http"
+	"sync/atomic"
+
+	"seal-image/internal/sandbox/front"
+	"seal-image/internal/sandbox/loopback"
+	"seal-image/internal/sandbox/oidc"
+	"seal-image/internal/sandbox/registry"
+	"seal-image/internal/sandbox/sigstore"
+)
+
+// A Stack is the running servers.
+type Stack struct {
+	dir     string
+	servers *loopback.Group
+	issuer  *oidc.Issuer
+	trust   *sigstore.Trust
+	shared  map[front.Service]http.Handler // what all jobs are in front of
+	writer  registry.Account
+	reader  registry.Account
+}
+
+// started guards what there is one of in a process: the configuration of Rekor and of the
+// timestamp authority, and http.DefaultTransport, which leads to the issuer.
+var started atomic.Bool
+
+// Start starts the servers; they write to dir. A process can do it once.
+func Start(ctx context.Context, dir string) (*Stack, error) {
+	if started.Swap(true) {
+		return nil, errors.New("this process has started a stack before")
+	}
+	s := &Stack{
+		dir:     dir,
+		servers: &loopback.Group{},
+		writer:  registry.Account{Username: "writer", Password: rand.Text(), Push: true},
+		reader:  registry.Account{Username: "reader", Password: rand.Text()},
+	}
+	if err := s.start(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// Close stops the servers and the fronts of all jobs.
+func (s *Stack) Close() error { return s.servers.Close() }
+
+func (s *Stack) start(ctx context.Context) error {
+	var err error
+	if s.issuer, err = oidc.New(); err != nil {
+		return err
+	}
+	if err := s.issuer.Impersonate(ctx, s.servers); err != nil {
+		return err
+	}
+	servers, err := sigstore.Start(ctx, s.servers, s.dir)
+	if err != nil {
+		return err
+	}
+	s.trust = servers.Trust
+	s.shared = map[front.Service]http.Handler{
+		front.Fulcio:                   servers.Fulcio,
+		front.Rekor:                    servers.Rekor,
+		front.TSA:                      servers.Timestamp,
+		front.Registry:                 registry.NewWithReferrers(),
+		front.RegistryWithoutReferrers: registry.New(),
+		front.RegistryWithLogin:        registry.NewLogin(registry.NewWithReferrers(), s.writer, s.reader),
+	}
+	return nil
+}
