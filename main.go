@@ -1,0 +1,101 @@
+// Command seal-image is the container action declared in action.yml. This file only
+// wires: internal/attest holds the order of the steps, its neighbours do the work.
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"os"
+
+	"seal-image/internal/attest"
+	"seal-image/internal/config"
+	"seal-image/internal/report"
+	"seal-image/internal/runner"
+	"seal-image/internal/sbom"
+	"seal-image/internal/secret"
+)
+
+// version of the action, as in CHANGELOG.md. The image is built from an archive without
+// git, so the build cannot know it.
+const version = "0.1.0"
+
+func main() {
+	os.Exit(run(os.Args, os.Getenv, os.Stdin, os.Stdout))
+}
+
+// run is main without the process: it returns the exit status. The argument "catalog"
+// makes it the child of internal/sbom.
+func run(args []string, getenv func(string) string, stdin io.Reader, stdout io.Writer) int {
+	ctx, stop := runner.Signals(context.Background())
+	defer stop()
+	if len(args) > 1 && args[1] == "catalog" {
+		if err := sbom.Child(ctx, stdin, stdout); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		return 0
+	}
+	job := runner.New(getenv, stdout)
+	return job.Finish(seal(ctx, job, args[0], getenv))
+}
+
+// seal reads the job and its inputs, runs the pipeline and publishes the result.
+func seal(ctx context.Context, job *runner.Job, program string, getenv func(string) string) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("panic: %v", r)
+		}
+	}()
+	for _, name := range []string{"INPUT_REGISTRY-PASSWORD", "INPUT_GITHUB-TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "ACTIONS_RUNTIME_TOKEN"} {
+		job.Mask(secret.New(getenv(name)))
+	}
+	cfg, err := config.Parse(getenv)
+	if err != nil {
+		return err
+	}
+	if err := job.CheckFiles(); err != nil {
+		return err
+	}
+	work, err := os.MkdirTemp(cfg.Job.Temp, "seal-image-")
+	if err != nil {
+		return fmt.Errorf("make work folder: %w", err)
+	}
+	defer os.RemoveAll(work)
+	pipeline, err := wire(cfg, job, work, program)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, cfg.Timeout, timedOut(cfg.Timeout))
+	defer cancel()
+	res, err := pipeline.Run(ctx, request(cfg))
+	if err != nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	return publish(cfg, job, res, err)
+}
+
+// publish writes the files, the summary and, last and only after success, the outputs.
+// It returns runErr, or what went wrong here if the run went well.
+func publish(cfg *config.Config, job *runner.Job, res *attest.Result, runErr error) error {
+	errs := []error{runErr}
+	if res.Subject != nil {
+		files, err := report.Files(res, cfg.OutputDir)
+		if err == nil {
+			err = job.WriteFiles(cfg.OutputDir, files)
+		}
+		errs = append(errs, err)
+	}
+	if cfg.Summary {
+		job.AddSummary(report.Summary(res, cmp.Or(errs...)))
+	}
+	if err := cmp.Or(errs...); err != nil {
+		return err
+	}
+	outputs, err := report.Outputs(res, cfg.OutputDir)
+	if err != nil {
+		return err
+	}
+	return job.SetOutputs(outputs)
+}

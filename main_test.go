@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"seal-image/internal/harness"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"seal-image": main})
+}
+
+// TestScript runs testdata/script/*.txtar, one behaviour each, against one sandbox.
+// Every script has a job of its own: its own addresses in front of the same servers, and
+// its own runner. The commands are in script_test.go.
+func TestScript(t *testing.T) {
+	ctx := context.WithoutCancel(t.Context()) // scripts run after this function returns
+	tools, err := harness.Build(ctx, ".", true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sandbox, err := harness.Start(ctx, tools.Sandbox)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := sandbox.Stop(); err != nil {
+			t.Errorf("stop sandbox: %v", err)
+		}
+	})
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		WorkdirRoot:         workdir(t),
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		UpdateScripts:       os.Getenv("UPDATE") != "",
+		Setup: func(env *testscript.Env) error {
+			job, err := sandbox.NewJob(ctx)
+			if err != nil {
+				return err
+			}
+			return newScript(env, tools, job)
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"push":      push,
+			"seal":      runSeal,
+			"problem":   showProblem,
+			"outputs":   outputs,
+			"referrers": referrers,
+			"requests":  requests,
+			"fault":     fault,
+			"spdx":      checkSPDX,
+			"entry":     entry,
+		},
+	})
+}
+
+// workdir is a folder that the child of the action, another user, can pass through;
+// t.TempDir is not.
+func workdir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "seal-image-scripts-")
+	if err == nil {
+		err = os.Chmod(dir, 0o755)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(fmt.Errorf("clean up: %w", err))
+		}
+	})
+	return dir
+}
