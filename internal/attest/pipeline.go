@@ -288,7 +288,7 @@ func (p *Pipeline) readBack(ctx context.Context, res *Result) error {
 	}
 	for i, a := range res.Attachments {
 		if !bytes.Equal(stored[i], a.Bundle.JSON) {
-			return fmt.Errorf("read back %s: the registry serves other bytes than were stored", a.Manifest.Ref)
+			return otherBytes(a)
 		}
 		if err := p.Verifier.Verify(stored[i], a.Bundle.Statement); err != nil {
 			return fmt.Errorf("verify %s: %w", a.Manifest.Ref, err)
@@ -296,6 +296,15 @@ func (p *Pipeline) readBack(ctx context.Context, res *Result) error {
 	}
 	p.Log.InfoContext(ctx, "verified in the registry", slog.Int("bundles", len(stored)), took(start))
 	return nil
+}
+
+func otherBytes(a *Attachment) error {
+	return &problem.Problem{
+		Code: problem.ReadBackMissing,
+		What: fmt.Sprintf("%s serves something else than was stored.", a.Manifest.Ref.Context().RegistryStr()),
+		Why:  fmt.Sprintf("The bundle behind %s differs from the one that was uploaded.", a.Manifest.Ref),
+		Fix:  "Check what stands between the runner and the registry, such as a caching proxy, and run the job again.",
+	}
 }
 
 // byManifest groups bundles by the digest that they are about, in the order in which the

@@ -125,7 +125,7 @@ func (r *reader) registry(img Image, job Job) Registry {
 		r.wrong("registry-password", "registry-username is set without it (is the secret available to this workflow?)", "registry-password: ${{ secrets.REGISTRY_PASSWORD }}")
 	case reg.Username == "" && !reg.Password.Empty():
 		r.wrong("registry-username", "registry-password is set without it", "registry-username: ${{ vars.REGISTRY_USERNAME }}")
-	case reg.Username == "" && img.Ref != nil && img.Ref.Context().RegistryStr() == job.containerRegistry():
+	case reg.Username == "" && r.text("github-token") != "" && img.Ref != nil && img.Ref.Context().RegistryStr() == job.containerRegistry():
 		reg.Username, reg.Password = job.Actor, secret.New(r.text("github-token"))
 	}
 	return reg

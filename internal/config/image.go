@@ -79,20 +79,24 @@ func (r *reader) reference(s string, digest v1.Hash) Image {
 // spelled finds the mistakes that people make in references, for better words than
 // "could not parse".
 func (r *reader) spelled(s string) bool {
-	if scheme, rest, ok := strings.Cut(s, "://"); ok {
-		r.wrong("image", fmt.Sprintf("it starts with %s://, a reference has none", scheme), "image: "+rest)
-		return false
+	scheme, rest, hasScheme := strings.Cut(s, "://")
+	if !hasScheme {
+		rest = s
 	}
-	tagged, _, _ := strings.Cut(s, "@")
+	tagged, _, _ := strings.Cut(rest, "@")
 	repository := tagged
 	if i := strings.LastIndex(tagged, ":"); i > strings.LastIndex(tagged, "/") {
 		repository = tagged[:i]
 	}
-	if lower := strings.ToLower(repository); lower != repository {
-		r.wrong("image", quote(repository)+" has upper-case letters, which no registry accepts", "image: "+lower+s[len(repository):])
-		return false
+	lower := strings.ToLower(repository)
+	right := "image: " + lower + rest[len(repository):]
+	switch {
+	case hasScheme:
+		r.wrong("image", fmt.Sprintf("it starts with %s://, a reference has none", scheme), right)
+	case lower != repository:
+		r.wrong("image", quote(repository)+" has upper-case letters, which no registry accepts", right)
 	}
-	return true
+	return !hasScheme && lower == repository
 }
 
 var sha256Digest = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)

@@ -97,9 +97,9 @@ func (r *reader) problem() error {
 		why[i] = fmt.Sprintf("%s: %s", m.input, m.why)
 		fix[i] = "  " + m.fix
 	}
-	what := "1 input of this step is not usable."
+	what := "The inputs of this step have a mistake."
 	if n := len(r.mistakes); n > 1 {
-		what = fmt.Sprintf("%d inputs of this step are not usable.", n)
+		what = fmt.Sprintf("The inputs of this step have %d mistakes.", n)
 	}
 	return &problem.Problem{
 		Code: problem.InputInvalid,
@@ -139,7 +139,7 @@ const maxTimeout = 6 * time.Hour // GitHub ends a job of its hosted runners afte
 func (r *reader) timeout(input string) time.Duration {
 	v := r.text(input)
 	d, err := time.ParseDuration(v)
-	if err != nil || d <= 0 || d > maxTimeout {
+	if err != nil || d < time.Second || d > maxTimeout {
 		r.wrong(input, quote(v)+" is not a time between 1s and 6h", input+": "+r.defaults[input])
 	}
 	return d

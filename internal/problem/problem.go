@@ -8,6 +8,7 @@ package problem
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"syscall"
 )
 
@@ -25,7 +26,7 @@ func (p *Problem) Error() string {
 	if p.Err == nil {
 		return p.What
 	}
-	return p.What + ": " + p.Err.Error()
+	return strings.TrimSuffix(p.What, ".") + ": " + p.Err.Error()
 }
 
 // Unwrap gives [errors.Is] and [errors.As] the cause.
@@ -53,7 +54,9 @@ func From(err error) *Problem {
 type Signal struct{ syscall.Signal }
 
 // Error names the signal, e.g. "stopped by SIGTERM (terminated)".
-func (s Signal) Error() string { return fmt.Sprintf("stopped by signal %d (%s)", int(s.Signal), s.Signal) }
+func (s Signal) Error() string {
+	return fmt.Sprintf("stopped by signal %d (%s)", int(s.Signal), s.Signal)
+}
 
 // Exit is the exit status of a run that ends with err: 0 for nil, 128 + n for a run
 // stopped by signal n, otherwise the status of the problem's code.

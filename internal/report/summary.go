@@ -45,7 +45,7 @@ func failure(b *strings.Builder, res *attest.Result, p *problem.Problem) {
 	fmt.Fprintf(b, "### Not sealed: %s\n\n", text(p.What))
 	fmt.Fprintf(b, "%s\n\n```text\n%s\n```\n\n", paragraphs(p.Why), fenced(p.Fix))
 	if len(res.Bundles) == 0 {
-		b.WriteString("Nothing was signed, logged or attached.\n")
+		b.WriteString("No signature was logged, and nothing was attached.\n")
 		return
 	}
 	fmt.Fprintf(b, "**Already public**: %d of the entries below are in the transparency log for good; %d are attached to the image, and a verifier may accept those.\n\n",
@@ -80,13 +80,17 @@ func entries(b *strings.Builder, res *attest.Result) {
 	b.WriteString("| statement | about | log entry | attached as |\n| --- | --- | --- | --- |\n")
 	for _, bundle := range res.Bundles {
 		what, attached := "SBOM", "not attached"
+		of := text(bundle.Statement.Platform)
+		if of == "" && bundle.Statement.About.MediaType.IsIndex() {
+			of = "index"
+		}
 		if bundle.Statement.IsSignature() {
 			what = "signature"
 		}
 		if a := stored[bundle]; a != nil {
 			attached = code(short(a.Manifest))
 		}
-		fmt.Fprintf(b, "| %s | %s %s | [%d](<%s>) | %s |\n", what, text(bundle.Statement.Platform),
+		fmt.Fprintf(b, "| %s | %s %s | [%d](<%s>) | %s |\n", what, of,
 			code(short(bundle.Statement.About)), bundle.Entry.Index, link(bundle.Entry.URL), attached)
 	}
 	b.WriteString("\n")

@@ -16,7 +16,8 @@ const maxLine = 2 << 10
 // Source: https://github.com/actions/runner/blob/main/src/Runner.Common/ActionCommand.cs
 func Escape(s string) string {
 	var b strings.Builder
-	for i := 0; i < len(s) && b.Len() < maxLine; {
+	i := 0
+	for i < len(s) && b.Len() < maxLine {
 		r, size := utf8.DecodeRuneInString(s[i:])
 		switch {
 		case r == utf8.RuneError && size == 1:
@@ -31,7 +32,7 @@ func Escape(s string) string {
 		i += size
 	}
 	out := b.String()
-	if len(s) > 0 && b.Len() >= maxLine {
+	if i < len(s) {
 		out += "…"
 	}
 	out = strings.ReplaceAll(out, "##[", "## [")

@@ -82,7 +82,9 @@ func (j *Job) CheckFiles() error {
 		if err != nil {
 			return runnerFiles(name, err)
 		}
-		f.Close()
+		if err := f.Close(); err != nil {
+			return runnerFiles(name, err)
+		}
 	}
 	info, err := os.Stat(j.getenv("GITHUB_WORKSPACE"))
 	if err == nil && !info.IsDir() {
@@ -117,15 +119,29 @@ func (j *Job) SetOutputs(outputs map[string]string) error {
 			return fmt.Errorf("output %s: %q cannot be written as one line", name, value)
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(outputs)) {
-		j.action.SetOutput(name, outputs[name])
-	}
-	return nil
+	return written("GITHUB_OUTPUT", func() {
+		for _, name := range slices.Sorted(maps.Keys(outputs)) {
+			j.action.SetOutput(name, outputs[name])
+		}
+	})
 }
 
 // AddSummary appends Markdown to the summary of the step. GitHub drops a summary of more
 // than 1 MiB as a whole.
-func (j *Job) AddSummary(markdown string) { j.action.AddStepSummary(markdown) }
+func (j *Job) AddSummary(markdown string) error {
+	return written("GITHUB_STEP_SUMMARY", func() { j.action.AddStepSummary(markdown) })
+}
+
+// written turns the panic with which the library reports a failed write into an error.
+func written(file string, write func()) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = runnerFiles(file, fmt.Errorf("write: %v", r))
+		}
+	}()
+	write()
+	return nil
+}
 
 // Finish reports how the run ended and returns the exit status. A failure becomes one
 // annotation, and a section with the whole chain of errors.

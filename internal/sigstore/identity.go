@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -53,7 +54,7 @@ func parseClaims(token secret.String, want string) (*claims, error) {
 		return nil, noClaims(errors.New("its payload is not the JSON of claims"))
 	}
 	switch {
-	case c.Issuer == "" || c.Repository == "" || c.JobWorkflowRef == "":
+	case slices.Contains([]string{c.Issuer, c.Repository, c.JobWorkflowRef, c.Ref, c.SHA}, ""):
 		return nil, noClaims(errors.New("it lacks the claims of a GitHub Actions job"))
 	case !slices.Contains(c.Audience, want):
 		return nil, noClaims(fmt.Errorf("it is for the audience %q, not %q", c.Audience, want))
@@ -71,17 +72,28 @@ func noClaims(err error) error {
 	}
 }
 
-// identity is what Fulcio writes into the certificate for these claims.
+// identity is what Fulcio writes into the certificate for these claims. It encodes the
+// workflow as a URL, so that a branch such as "größe" reads differently there.
 // Source: https://github.com/sigstore/fulcio/blob/main/config/identity/config.yaml
-func (c *claims) identity(serverURL string) attest.Identity {
+func (c *claims) identity(serverURL string) (attest.Identity, error) {
+	san, err := url.Parse(serverURL + "/" + c.JobWorkflowRef)
+	if err != nil {
+		return attest.Identity{}, &problem.Problem{
+			Code: problem.IDTokenClaims,
+			What: "The name of this workflow cannot stand in a certificate.",
+			Why:  fmt.Sprintf("The certificate holds it as a URL, and %q cannot be part of one.", c.JobWorkflowRef),
+			Fix:  "Run the workflow from a branch or tag without % in its name.",
+			Err:  err,
+		}
+	}
 	return attest.Identity{
-		SAN:           serverURL + "/" + c.JobWorkflowRef,
+		SAN:           san.String(),
 		Issuer:        c.Issuer,
 		Repository:    c.Repository,
 		RepositoryURI: serverURL + "/" + c.Repository,
 		Ref:           c.Ref,
 		SHA:           c.SHA,
-	}
+	}, nil
 }
 
 // guardPrivate refuses to publish the name of a private repository by mistake: Fulcio's

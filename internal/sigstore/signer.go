@@ -73,10 +73,14 @@ func (s *Signer) Check(ctx context.Context) (attest.Identity, error) {
 	if err := s.guardPrivate(claims, services); err != nil {
 		return attest.Identity{}, err
 	}
+	identity, err := claims.identity(s.options.Job.ServerURL)
+	if err != nil {
+		return attest.Identity{}, err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.identity = claims.identity(s.options.Job.ServerURL)
-	return s.identity, nil
+	s.identity = identity
+	return identity, nil
 }
 
 // token fetches a token and reads its claims.
@@ -171,7 +175,11 @@ func (s *Signer) certify(ctx context.Context, services *services) (*certified, e
 	if err != nil {
 		return nil, fmt.Errorf("get certificate: %w", err)
 	}
-	c := &certified{Keypair: key, der: der, identity: claims.identity(s.options.Job.ServerURL)}
+	identity, err := claims.identity(s.options.Job.ServerURL)
+	if err != nil {
+		return nil, err
+	}
+	c := &certified{Keypair: key, der: der, identity: identity}
 	s.mu.Lock()
 	s.identity = c.identity
 	s.mu.Unlock()

@@ -170,7 +170,7 @@ func Bind(ctx context.Context, next http.RoundTripper) http.RoundTripper {
 	return roundTripper(func(req *http.Request) (*http.Response, error) {
 		bound, cancel := context.WithCancelCause(req.Context())
 		stop := context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })
-		resp, err := next.RoundTrip(req.WithContext(bound))
+		resp, err := next.RoundTrip(req.WithContext(bound)) //nolint:contextcheck // it inherits both
 		if err != nil {
 			stop()
 			cancel(nil)

@@ -1,0 +1,436 @@
+package transport_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"seal-image/internal/transport"
+)
+
+var discard = slog.New(slog.DiscardHandler)
+
+// client speaks through the stack to server, over loopback.
+func client(server *httptest.Server, log *slog.Logger) *http.Client {
+	return &http.Client{Transport: transport.New(transport.Options{Base: server.Client().Transport, Log: log, UserAgent: "seal-image/test"})}
+}
+
+func serve(t *testing.T, handler http.HandlerFunc) *httptest.Server {
+	t.Helper()
+	server := httptest.NewServer(handler)
+	t.Cleanup(server.Close)
+	return server
+}
+
+func request(t *testing.T, method, url string, body io.Reader) *http.Request {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, url, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return req
+}
+
+func body(t *testing.T, resp *http.Response) string {
+	t.Helper()
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// inProcess serves requests without a network, so that a test in a bubble of synctest
+// lives through the waits in no time.
+type inProcess func(attempt int, w http.ResponseWriter, r *http.Request) error
+
+func (f inProcess) client(attempts *atomic.Int32) *http.Client {
+	base := roundTripper(func(req *http.Request) (*http.Response, error) {
+		w := httptest.NewRecorder()
+		if err := f(int(attempts.Add(1)), w, req); err != nil {
+			return nil, err
+		}
+		resp := w.Result()
+		resp.Request = req
+		return resp, nil
+	})
+	return &http.Client{Transport: transport.New(transport.Options{Base: base, Log: discard, UserAgent: "seal-image/test"})}
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
+
+// status answers with the statuses in order, the last one for ever.
+func status(codes ...int) inProcess {
+	return func(attempt int, w http.ResponseWriter, _ *http.Request) error {
+		w.WriteHeader(codes[min(attempt, len(codes))-1])
+		_, err := io.WriteString(w, "  busy\n")
+		return err
+	}
+}
+
+func header(retryAfter string, codes ...int) inProcess {
+	return func(attempt int, w http.ResponseWriter, r *http.Request) error {
+		w.Header().Set("Retry-After", retryAfter)
+		return status(codes...)(attempt, w, r)
+	}
+}
+
+func broken(err error, codes ...int) inProcess {
+	return func(attempt int, w http.ResponseWriter, r *http.Request) error {
+		if attempt == 1 {
+			return err
+		}
+		return status(codes...)(attempt-1, w, r)
+	}
+}
+
+func TestRetries(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		server      inProcess
+		attempts    int32
+		status      int // of the answer, or of the StatusError
+		failed      bool
+		least, most time.Duration // waited
+	}{
+		"good":                    {server: status(200), attempts: 1, status: 200},
+		"503 twice":               {server: status(503, 503, 200), attempts: 3, status: 200, least: time.Second, most: 2 * time.Second},
+		"429":                     {server: status(429, 200), attempts: 2, status: 200, least: 500 * time.Millisecond, most: time.Second},
+		"500 for ever":            {server: status(500), attempts: 5, status: 500, failed: true, least: 2 * time.Second, most: 15 * time.Second},
+		"429 for ever":            {server: status(429), attempts: 5, status: 429, failed: true, least: 2 * time.Second, most: 15 * time.Second},
+		"Retry-After":             {server: header("7", 503, 200), attempts: 2, status: 200, least: 7 * time.Second, most: 7 * time.Second},
+		"Retry-After of an hour":  {server: header("3600", 429, 200), attempts: 2, status: 200, least: 30 * time.Second, most: 30 * time.Second},
+		"Retry-After in the past": {server: header("Mon, 01 Jan 1990 00:00:00 GMT", 503, 200), attempts: 2, status: 200, least: 500 * time.Millisecond, most: time.Second},
+		"connection reset":        {server: broken(errors.New("connection reset"), 200), attempts: 2, status: 200, least: 500 * time.Millisecond, most: time.Second},
+		"not implemented":         {server: status(501), attempts: 1, status: 501, failed: true},
+		"not found":               {server: status(404), attempts: 1, status: 404},
+		"unauthorized":            {server: status(401), attempts: 1, status: 401},
+		"conflict":                {server: status(409), attempts: 1, status: 409},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				var attempts atomic.Int32
+				start := time.Now()
+				resp, err := tt.server.client(&attempts).Do(request(t, http.MethodGet, "https://log.test/api", nil))
+				waited := time.Since(start)
+
+				got := 0
+				if failure, ok := errors.AsType[*transport.StatusError](err); ok {
+					got = failure.Status
+					want := &transport.StatusError{Method: "GET", Host: "log.test", Path: "/api", Status: tt.status, Message: "busy"}
+					if diff := cmp.Diff(want, failure); diff != "" {
+						t.Errorf("StatusError (-want +got):\n%s", diff)
+					}
+				} else if err == nil {
+					got = resp.StatusCode
+					if b := body(t, resp); b != "  busy\n" {
+						t.Errorf("body = %q", b)
+					}
+				}
+				if (err != nil) != tt.failed || got != tt.status {
+					t.Errorf("status %d, error %v; want %d, failed %t", got, err, tt.status, tt.failed)
+				}
+				if attempts.Load() != tt.attempts {
+					t.Errorf("%d attempts, want %d", attempts.Load(), tt.attempts)
+				}
+				if waited < tt.least || waited > max(tt.most, tt.least) {
+					t.Errorf("waited %s, want between %s and %s", waited, tt.least, tt.most)
+				}
+			})
+		})
+	}
+}
+
+// TestConnectionFailure: what goes wrong on the way comes back as it is.
+func TestConnectionFailure(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		reset := errors.New("connection reset")
+		var attempts atomic.Int32
+		failing := inProcess(func(int, http.ResponseWriter, *http.Request) error { return reset })
+		_, err := failing.client(&attempts).Do(request(t, http.MethodGet, "https://log.test/api", nil))
+		if !errors.Is(err, reset) || attempts.Load() != 5 {
+			t.Errorf("%d attempts, error %v", attempts.Load(), err)
+		}
+	})
+}
+
+// TestCancelWhileWaiting: the pause between attempts ends with the context.
+func TestCancelWhileWaiting(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var attempts atomic.Int32
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		start := time.Now()
+		_, err := header("20", 503).client(&attempts).Do(request(t, http.MethodGet, "https://log.test/api", nil).WithContext(ctx))
+		if !errors.Is(err, context.DeadlineExceeded) || attempts.Load() != 1 || time.Since(start) != time.Second {
+			t.Errorf("%d attempts, error %v after %s", attempts.Load(), err, time.Since(start))
+		}
+	})
+}
+
+// TestStatusErrorOverTheWire checks the bound of the server's words with a real server.
+// 501 is not retried, so the test need not wait.
+func TestStatusErrorOverTheWire(t *testing.T) {
+	t.Parallel()
+	server := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusNotImplemented)
+		_, _ = io.WriteString(w, "not here: "+strings.Repeat("x", 10_000))
+	})
+	_, err := client(server, discard).Do(request(t, http.MethodPut, server.URL+"/v2/app?token=hunter2", nil))
+	failure, ok := errors.AsType[*transport.StatusError](err)
+	if !ok {
+		t.Fatalf("error %v, want a StatusError", err)
+	}
+	if len(failure.Message) != 512 || !strings.HasPrefix(failure.Message, "not here: xxx") {
+		t.Errorf("message of %d bytes: %.40s", len(failure.Message), failure.Message)
+	}
+	host := strings.TrimPrefix(server.URL, "http://")
+	want := "PUT " + host + "/v2/app: 501 Not Implemented: not here: xxx"
+	if got := failure.Error(); !strings.HasPrefix(got, want) || strings.Contains(got, "hunter2") {
+		t.Errorf("Error() = %.90q, want it to start with %q", got, want)
+	}
+}
+
+// onlyReader hides what net/http knows how to read again, as a pipe does.
+type onlyReader struct{ io.Reader }
+
+func TestBodyIsSentAgain(t *testing.T) {
+	t.Parallel()
+	text := strings.Repeat("statement ", 10_000)
+	for name, reader := range map[string]func() io.Reader{
+		"with GetBody": func() io.Reader { return strings.NewReader(text) },
+		"pipe":         func() io.Reader { return onlyReader{strings.NewReader(text)} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var attempts atomic.Int32
+			server := serve(t, func(w http.ResponseWriter, r *http.Request) {
+				got, err := io.ReadAll(r.Body)
+				if err != nil || string(got) != text || r.ContentLength != int64(len(text)) {
+					t.Errorf("attempt %d: %d bytes, length %d, error %v", attempts.Load()+1, len(got), r.ContentLength, err)
+				}
+				if attempts.Add(1) == 1 {
+					w.WriteHeader(http.StatusServiceUnavailable)
+				}
+			})
+			resp, err := client(server, discard).Do(request(t, http.MethodPost, server.URL, reader()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer resp.Body.Close()
+			if resp.StatusCode != http.StatusOK || attempts.Load() != 2 {
+				t.Errorf("status %d after %d attempts", resp.StatusCode, attempts.Load())
+			}
+		})
+	}
+}
+
+// closing tells whether it was closed, as a RoundTripper has to do with a body.
+type closing struct {
+	io.Reader
+	closed atomic.Bool
+}
+
+func (c *closing) Close() error {
+	c.closed.Store(true)
+	return nil
+}
+
+func TestBodyThatBreaks(t *testing.T) {
+	t.Parallel()
+	server := serve(t, func(http.ResponseWriter, *http.Request) { t.Error("half a body was sent") })
+	broken := errors.New("disk on fire")
+	b := &closing{Reader: io.MultiReader(strings.NewReader("half"), onlyReader{errorReader{broken}})}
+	_, err := client(server, discard).Do(request(t, http.MethodPost, server.URL, b))
+	if !errors.Is(err, broken) {
+		t.Errorf("error %v, want what the body said", err)
+	}
+	if !b.closed.Load() {
+		t.Error("the body was not closed")
+	}
+}
+
+type errorReader struct{ err error }
+
+func (r errorReader) Read([]byte) (int, error) { return 0, r.err }
+
+func TestUserAgent(t *testing.T) {
+	t.Parallel()
+	server := serve(t, func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.UserAgent()) })
+	req := request(t, http.MethodGet, server.URL, nil)
+	req.Header.Set("User-Agent", "go-containerregistry/v0")
+	resp, err := client(server, discard).Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := body(t, resp); got != "seal-image/test" {
+		t.Errorf("user agent %q", got)
+	}
+	if got := req.Header.Get("User-Agent"); got != "go-containerregistry/v0" {
+		t.Errorf("the caller's request was changed: %q", got)
+	}
+}
+
+// TestDebugLog: one record per attempt, and no credential in it.
+func TestDebugLog(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	withoutTimes := func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.TimeKey || a.Key == "took" {
+			return slog.Attr{}
+		}
+		return a
+	}
+	logger := slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug, ReplaceAttr: withoutTimes}))
+	var attempts atomic.Int32
+	server := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Www-Authenticate", "hunter2")
+		if attempts.Add(1) == 1 {
+			w.WriteHeader(http.StatusBadGateway)
+		}
+		_, _ = io.WriteString(w, "hunter2")
+	})
+	req := request(t, http.MethodPost, server.URL+"/v2/token?password=hunter2", strings.NewReader("hunter2"))
+	req.Header.Set("Authorization", "Bearer hunter2")
+	req.SetBasicAuth("alice", "hunter2")
+	resp, err := client(server, logger).Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	host := strings.TrimPrefix(server.URL, "http://")
+	want := "level=DEBUG msg=http method=POST url=" + host + "/v2/token status=502\n" +
+		"level=DEBUG msg=http method=POST url=" + host + "/v2/token status=200\n"
+	if diff := cmp.Diff(want, log.String()); diff != "" {
+		t.Errorf("log (-want +got):\n%s", diff)
+	}
+}
+
+func TestDebugLogOfAFailure(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	logger := slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	// A context that has ended is not retried.
+	base := roundTripper(func(*http.Request) (*http.Response, error) { return nil, context.Canceled })
+	rt := transport.New(transport.Options{Base: base, Log: logger})
+	if _, err := rt.RoundTrip(request(t, http.MethodGet, "https://log.test/api?token=hunter2", nil)); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+	got := log.String()
+	if strings.Count(got, "\n") != 1 || !strings.Contains(got, `error="context canceled"`) || strings.Contains(got, "hunter2") {
+		t.Errorf("log = %q", got)
+	}
+}
+
+// TestBindCancels: a request that has a context of its own ends with the bound one.
+func TestBindCancels(t *testing.T) {
+	t.Parallel()
+	for name, firstBytes := range map[string]bool{"before the answer": false, "within the answer": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			arrived := make(chan struct{})
+			server := serve(t, func(w http.ResponseWriter, r *http.Request) {
+				if firstBytes {
+					_, _ = io.WriteString(w, "first")
+					_ = http.NewResponseController(w).Flush()
+				}
+				close(arrived)
+				<-r.Context().Done()
+			})
+			cause := errors.New("the job was cancelled")
+			ctx, cancel := context.WithCancelCause(t.Context())
+			bound := &http.Client{Transport: transport.Bind(ctx, server.Client().Transport)}
+			go func() {
+				<-arrived
+				if !firstBytes {
+					cancel(cause)
+				}
+			}()
+			resp, err := bound.Do(request(t, http.MethodGet, server.URL, nil))
+			if !firstBytes {
+				if !errors.Is(err, cause) {
+					t.Errorf("error %v, want the cause", err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer resp.Body.Close()
+			if _, err := io.ReadFull(resp.Body, make([]byte, len("first"))); err != nil {
+				t.Fatalf("the body ends before the context does: %v", err)
+			}
+			cancel(cause)
+			if _, err := io.ReadAll(resp.Body); !errors.Is(err, cause) {
+				t.Errorf("reading on: %v, want the cause", err)
+			}
+		})
+	}
+}
+
+// TestBindLeavesBody: the answer can be read after RoundTrip has returned.
+func TestBindLeavesBody(t *testing.T) {
+	t.Parallel()
+	returned := make(chan struct{})
+	server := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		_ = http.NewResponseController(w).Flush()
+		<-returned
+		_, _ = io.WriteString(w, strings.Repeat("x", 1<<20))
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	resp, err := transport.Bind(ctx, server.Client().Transport).RoundTrip(request(t, http.MethodGet, server.URL, nil))
+	close(returned)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := len(body(t, resp)); got != 1<<20 {
+		t.Errorf("read %d bytes", got)
+	}
+}
+
+// TestBindOwnContext: the request's own context still counts.
+func TestBindOwnContext(t *testing.T) {
+	t.Parallel()
+	server := serve(t, func(http.ResponseWriter, *http.Request) { t.Error("the request was sent") })
+	own, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := transport.Bind(t.Context(), server.Client().Transport).RoundTrip(request(t, http.MethodGet, server.URL, nil).WithContext(own))
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestWait(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		if err := transport.Wait(t.Context(), time.Hour); err != nil || time.Since(start) != time.Hour {
+			t.Errorf("Wait returns %v after %s", err, time.Since(start))
+		}
+		cause := errors.New("the job was cancelled")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		time.AfterFunc(time.Minute, func() { cancel(cause) })
+		start = time.Now()
+		if err := transport.Wait(ctx, time.Hour); !errors.Is(err, cause) || time.Since(start) != time.Minute {
+			t.Errorf("Wait returns %v after %s", err, time.Since(start))
+		}
+	})
+}
