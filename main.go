@@ -88,7 +88,7 @@ func publish(cfg *config.Config, job *runner.Job, res *attest.Result, runErr err
 		errs = append(errs, err)
 	}
 	if cfg.Summary {
-		job.AddSummary(report.Summary(res, cmp.Or(errs...)))
+		errs = append(errs, job.AddSummary(report.Summary(res, cmp.Or(errs...))))
 	}
 	if err := cmp.Or(errs...); err != nil {
 		return err

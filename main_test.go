@@ -54,6 +54,8 @@ func TestScript(t *testing.T) {
 			"referrers": referrers,
 			"requests":  requests,
 			"fault":     fault,
+			"put":       put,
+			"kept":      kept,
 			"spdx":      checkSPDX,
 			"entry":     entry,
 		},
@@ -64,7 +66,7 @@ func TestScript(t *testing.T) {
 // t.TempDir is not.
 func workdir(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "seal-image-scripts-")
+	dir, err := os.MkdirTemp("", "seal-image-scripts-") //nolint:usetesting // see above
 	if err == nil {
 		err = os.Chmod(dir, 0o755)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,6 +15,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
+	"syscall"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
@@ -27,6 +30,7 @@ type script struct {
 	tools  *harness.Tools
 	job    *harness.Job
 	runner *harness.Runner
+	digest string // of the image that was pushed last
 	stdout string // of the last seal
 }
 
@@ -78,6 +82,7 @@ func push(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	ts.Check(ts.Exec(s.tools.Sandbox, append(command, filepath.Join(s.tools.Images, args[0]), args[1])...))
 	image := readImage(ts, args[0])
+	s.digest = image.Digest
 	ts.Setenv("DIGEST", image.Digest)
 	for _, p := range image.Images {
 		arch := strings.Split(p.Platform, "/")[1]
@@ -103,21 +108,26 @@ func readImage(ts *testscript.TestScript, kind string) testImage {
 	return image
 }
 
-// seal [-exit N] [-signal NAME PATTERN] input=value ... VARIABLE=value ...: runs the
+// seal [-exit N] [-signal NAME LINE] input=value ... VARIABLE=value ...: runs the
 // action as the runner would. Names in lower case are inputs, names in upper case are
 // variables of the job; VARIABLE= takes one away. The sandbox's TUF repository is the
-// default trust. Whatever the outcome, no secret may appear anywhere; after a failure
+// default trust. With -signal, the process gets INT or TERM when its log has LINE.
+// Whatever the outcome, no secret may appear anywhere; after a failure
 // there must be no output.
 func runSeal(ts *testscript.TestScript, neg bool, args []string) {
 	s := of(ts)
 	if neg {
 		ts.Fatalf("use: seal -exit N")
 	}
-	want := 0
+	want, stop := 0, signaller{}
 	if len(args) > 1 && args[0] == "-exit" {
 		n, err := strconv.Atoi(args[1])
 		ts.Check(err)
 		want, args = n, args[2:]
+	}
+	if len(args) > 2 && args[0] == "-signal" {
+		stop.signal = map[string]os.Signal{"INT": os.Interrupt, "TERM": syscall.SIGTERM}[args[1]]
+		stop.line, args = args[2], args[3:]
 	}
 	inputs := map[string]string{"tuf-url": s.job.TUFURL, "tuf-root": s.job.TUFRoot}
 	variables := []string{}
@@ -134,20 +144,22 @@ func runSeal(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	ts.Check(os.WriteFile(s.runner.Output, nil, 0o644))
 	ts.Check(os.WriteFile(s.runner.Summary, nil, 0o644))
-	var stdout, stderr bytes.Buffer
+	var stderr bytes.Buffer
+	stdout := &stop
 	cmd := exec.Command("seal-image")
 	cmd.Env = withVariables(s.runner.Environment(inputs), variables)
 	cmd.Dir = s.runner.Workspace
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	s.stdout = ""
-	err := cmd.Run()
+	cmd.Stdout, cmd.Stderr = stdout, &stderr
+	ts.Check(cmd.Start())
+	stop.process.Store(cmd.Process)
+	err := cmd.Wait()
 	if _, isExit := errors.AsType[*exec.ExitError](err); err != nil && !isExit {
 		ts.Check(err)
 	}
-	s.stdout = stdout.String()
+	s.stdout = stdout.text.String()
 	fmt.Fprint(ts.Stdout(), masked.ReplaceAllString(s.stdout, "::add-mask::***\n"))
 	fmt.Fprint(ts.Stderr(), stderr.String())
-	s.sweep(ts, inputs, stdout.String()+stderr.String())
+	s.sweep(ts, inputs, stdout.text.String()+stderr.String())
 	if got := cmd.ProcessState.ExitCode(); got != want {
 		ts.Fatalf("exit status %d, want %d", got, want)
 	}
@@ -157,6 +169,24 @@ func runSeal(ts *testscript.TestScript, neg bool, args []string) {
 	if left, err := os.ReadDir(s.runner.Temp); err != nil || len(left) > 0 {
 		ts.Fatalf("left in RUNNER_TEMP: %v %v", left, err)
 	}
+}
+
+// signaller keeps what is written to it, and signals the process at a line.
+type signaller struct {
+	text    bytes.Buffer
+	signal  os.Signal
+	line    string
+	process atomic.Pointer[os.Process]
+}
+
+func (s *signaller) Write(p []byte) (int, error) {
+	n, err := s.text.Write(p)
+	if process := s.process.Load(); process != nil && s.signal != nil && strings.Contains(s.text.String(), s.line) {
+		signal := s.signal
+		s.signal = nil
+		return n, errors.Join(err, process.Signal(signal))
+	}
+	return n, err
 }
 
 // withVariables replaces variables; an empty value removes one.
@@ -217,15 +247,20 @@ func showProblem(ts *testscript.TestScript, neg bool, args []string) {
 	fmt.Fprintln(ts.Stdout(), s.names(data.Replace(annotations[0][2])))
 }
 
-// names replaces what differs from run to run.
+var digests = regexp.MustCompile(`sha256:[0-9a-f]{64}`)
+
+// names replaces what differs from run to run, and from one version of Go to the next.
 func (s *script) names(text string) string {
-	host := func(url string) string { return strings.TrimPrefix(url, "http://") }
-	return strings.NewReplacer(
-		s.job.RegistryNoReferrers, "REGISTRY", s.job.RegistryWithLogin, "REGISTRY", s.job.Registry, "REGISTRY",
+	host := func(url string) string {
+		host, _, _ := strings.Cut(strings.TrimPrefix(url, "http://"), "/")
+		return host
+	}
+	return digests.ReplaceAllString(strings.NewReplacer(
+		cmp.Or(s.digest, "none"), "DIGEST", s.job.RegistryNoReferrers, "REGISTRY", s.job.RegistryWithLogin, "REGISTRY", s.job.Registry, "REGISTRY",
 		host(s.job.RekorURL), "REKOR", host(s.job.FulcioURL), "FULCIO", host(s.job.TUFURL), "TUF",
 		s.job.RegistryUsername, "WRITER", s.job.RegistryReaderUsername, "READER",
-		s.runner.Workspace, "WORKSPACE",
-	).Replace(text)
+		host(s.job.TSAURL), "TSA", s.runner.Workspace, "WORKSPACE",
+	).Replace(text), "sha256:OTHER")
 }
 
 // outputs prints the outputs of the last seal and sets a variable for each, e.g. $log_index.
@@ -271,24 +306,31 @@ func requests(ts *testscript.TestScript, neg bool, args []string) {
 	answer, err := s.job.Ask(context.Background(), http.MethodGet, "/requests"+query, nil)
 	ts.Check(err)
 	decoder := json.NewDecoder(bytes.NewReader(answer))
+	out := ts.Stdout() // also of nothing: it replaces what the last command printed
 	for decoder.More() {
 		var r struct {
 			Service, Method, Path string
 			Status                int
 		}
 		ts.Check(decoder.Decode(&r))
-		fmt.Fprintf(ts.Stdout(), "%s %s %s %d\n", r.Service, r.Method, r.Path, r.Status)
+		fmt.Fprintf(out, "%s %s %s %d\n", r.Service, r.Method, r.Path, r.Status)
 	}
 	_, err = s.job.Ask(context.Background(), http.MethodDelete, "/requests", nil)
 	ts.Check(err)
 }
 
-// fault SERVICE STATUS|DELAY|before|after TIMES [METHOD [PATH]]: the next TIMES requests
-// (0: all) are answered with the status, delayed (e.g. 200ms), or cut before or after the
-// server has seen them. PATH is a part of the path.
+// fault SERVICE STATUS|DELAY|before|after TIMES [METHOD [PATH [FILE]]]: the next TIMES
+// requests (0: all) are answered with the status, delayed (e.g. 200ms), or cut before or
+// after the server has seen them. PATH is a part of the path; FILE has the answer's body,
+// which is an OCI index. Without arguments all faults end.
 func fault(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) < 3 || len(args) > 5 {
-		ts.Fatalf("usage: fault SERVICE STATUS|DELAY|before|after TIMES [METHOD [PATH]]")
+	if len(args) == 0 {
+		_, err := of(ts).job.Ask(context.Background(), http.MethodDelete, "/faults", nil)
+		ts.Check(err)
+		return
+	}
+	if neg || len(args) < 3 || len(args) > 6 {
+		ts.Fatalf("usage: fault SERVICE STATUS|DELAY|before|after TIMES [METHOD [PATH [FILE]]]")
 	}
 	times, err := strconv.Atoi(args[2])
 	ts.Check(err)
@@ -306,6 +348,10 @@ func fault(ts *testscript.TestScript, neg bool, args []string) {
 		if len(args) > 3+i {
 			f[key] = args[3+i]
 		}
+	}
+	if len(args) == 6 {
+		f["body"] = ts.ReadFile(args[5])
+		f["header"] = map[string]string{"Content-Type": "application/vnd.oci.image.index.v1+json"}
 	}
 	body, err := json.Marshal(f)
 	ts.Check(err)

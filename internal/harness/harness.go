@@ -94,6 +94,7 @@ type Job struct {
 	IDTokenRequestToken    string `json:"id_token_request_token"`
 	FulcioURL              string `json:"fulcio_url"`
 	RekorURL               string `json:"rekor_url"`
+	TSAURL                 string `json:"tsa_url"`
 	TUFURL                 string `json:"tuf_url"`
 	TUFRoot                string `json:"tuf_root"`
 	Registry               string `json:"registry"`

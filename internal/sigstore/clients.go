@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"time"
 
 	httptransport "github.com/go-openapi/runtime/client"
 	"github.com/go-openapi/strfmt"
@@ -16,6 +17,10 @@ import (
 	"seal-image/internal/problem"
 	"seal-image/internal/transport"
 )
+
+// rekorTimeout is for one entry with all retries. Without one the library takes 30 s; the
+// run's context and the transport have the limits that count.
+const rekorTimeout = time.Hour
 
 // log returns the client of the transparency log, on our transport and without the
 // library's retries, which wait zero seconds and lose the status.
@@ -32,7 +37,7 @@ func (s *services) log(ctx context.Context, rt http.RoundTripper) sign.Transpare
 	client := httptransport.NewWithClient(u.Host, u.Path+rekor.DefaultBasePath, []string{u.Scheme}, &http.Client{Transport: guard})
 	return sign.NewRekor(&sign.RekorOptions{
 		BaseURL: s.rekor,
-		Timeout: -1, // the run's context and the transport have the limits
+		Timeout: rekorTimeout,
 		Client:  rekor.New(client, strfmt.Default).Entries,
 		Version: 1,
 	})
@@ -105,7 +110,7 @@ func (s service) refuses(err *transport.StatusError) error {
 		Code: s.rejected,
 		What: s.name + " refuses the request.",
 		Why:  fmt.Sprintf("%s answered %d: %s", err.Host, err.Status, words(err)),
-		Fix:  "Check that this Sigstore trusts the OIDC issuer of your GitHub (the public one trusts github.com, not a GitHub Enterprise Server) and that the clock of a self-hosted runner is right.",
+		Fix:  "Check that this Sigstore trusts the OIDC issuer of your GitHub (the public one trusts github.com, not a GitHub Enterprise Server), that oidc-audience is the one it expects, and that the clock of a self-hosted runner is right.",
 		Err:  err,
 	}
 }

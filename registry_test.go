@@ -1,0 +1,64 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// put REPO@DIGEST FILE: puts FILE, an OCI index, under the fallback tag of the digest, as
+// another tool would have done.
+func put(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: put REPO@DIGEST FILE")
+	}
+	_, err := fallbackIndex(args[0], http.MethodPut, []byte(ts.ReadFile(args[1])))
+	ts.Check(err)
+}
+
+// kept REPO@DIGEST FILE: the index under the fallback tag of the digest has the bytes of
+// FILE, without its last line break.
+func kept(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: kept REPO@DIGEST FILE")
+	}
+	index, err := fallbackIndex(args[0], http.MethodGet, nil)
+	ts.Check(err)
+	fmt.Fprintf(ts.Stdout(), "%s\n", index)
+	if want := strings.TrimSuffix(ts.ReadFile(args[1]), "\n"); !bytes.Contains(index, []byte(want)) {
+		ts.Fatalf("the index lacks the bytes of %s", args[1])
+	}
+}
+
+// fallbackIndex asks the registry without any library in between.
+func fallbackIndex(ref, method string, body []byte) ([]byte, error) {
+	digest, err := name.NewDigest(ref)
+	if err != nil {
+		return nil, err
+	}
+	url := fmt.Sprintf("http://%s/v2/%s/manifests/%s", digest.RegistryStr(), digest.RepositoryStr(),
+		strings.Replace(digest.DigestStr(), ":", "-", 1))
+	req, err := http.NewRequestWithContext(context.Background(), method, url, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Content-Type", string(types.OCIImageIndex))
+	req.Header.Set("Accept", string(types.OCIImageIndex))
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	if err == nil && resp.StatusCode >= http.StatusBadRequest {
+		err = fmt.Errorf("%s %s: %s: %s", method, url, resp.Status, answer)
+	}
+	return answer, err
+}
