@@ -1,0 +1,184 @@
+package main
+
+import (
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"go.yaml.in/yaml/v3"
+
+	"seal-image/internal/config"
+	"seal-image/internal/problem"
+	"seal-image/internal/report"
+)
+
+// actionFile is what action.yml declares.
+type actionFile struct {
+	Inputs  ordered `yaml:"inputs"`
+	Outputs ordered `yaml:"outputs"`
+	Runs    struct {
+		Using string   `yaml:"using"`
+		Image string   `yaml:"image"`
+		Args  []string `yaml:"args"`
+	} `yaml:"runs"`
+}
+
+// ordered are the entries of a mapping, in their order.
+type ordered []declared
+
+type declared struct {
+	Name        string
+	Description string `yaml:"description"`
+	Default     string `yaml:"default"`
+}
+
+func (o *ordered) UnmarshalYAML(node *yaml.Node) error {
+	for i := 0; i < len(node.Content); i += 2 {
+		d := declared{}
+		if err := node.Content[i+1].Decode(&d); err != nil {
+			return err
+		}
+		d.Name = node.Content[i].Value
+		*o = append(*o, d)
+	}
+	return nil
+}
+
+func readAction(t *testing.T) actionFile {
+	t.Helper()
+	var action actionFile
+	if err := yaml.Unmarshal([]byte(read(t, "action.yml")), &action); err != nil {
+		t.Fatal(err)
+	}
+	return action
+}
+
+func read(t *testing.T, name string) string {
+	t.Helper()
+	content, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(content)
+}
+
+// TestInputsAgree compares action.yml with the code and with README.
+func TestInputsAgree(t *testing.T) {
+	t.Parallel()
+	action := readAction(t)
+	var inAction, inCode [][2]string
+	for _, d := range action.Inputs {
+		inAction = append(inAction, [2]string{d.Name, d.Default})
+	}
+	for _, in := range config.Inputs() {
+		inCode = append(inCode, [2]string{in.Name, in.Default})
+	}
+	if diff := cmp.Diff(inAction, inCode); diff != "" {
+		t.Errorf("inputs differ (-action.yml +internal/config):\n%s", diff)
+	}
+	rows := table(t, "Inputs")
+	for i, d := range action.Inputs {
+		value := ""
+		if d.Default != "" {
+			value = "`" + d.Default + "`"
+		}
+		if d.Name == "image" {
+			value = "required"
+		}
+		if want := []string{"`" + d.Name + "`", value, d.Description}; i >= len(rows) || !slices.Equal(want, rows[i]) {
+			t.Errorf("row %d of README's table of inputs: want\n| %s |", i+1, strings.Join(want, " | "))
+		}
+	}
+	if len(rows) != len(action.Inputs) {
+		t.Errorf("README's table of inputs has %d rows, want %d", len(rows), len(action.Inputs))
+	}
+}
+
+// TestOutputsAgree compares action.yml with the code and with README.
+func TestOutputsAgree(t *testing.T) {
+	t.Parallel()
+	action := readAction(t)
+	var names []string
+	rows := table(t, "Outputs")
+	for i, d := range action.Outputs {
+		names = append(names, d.Name)
+		if want := []string{"`" + d.Name + "`", d.Description}; i >= len(rows) || !slices.Equal(want, rows[i]) {
+			t.Errorf("row %d of README's table of outputs: want\n| %s |", i+1, strings.Join(want, " | "))
+		}
+	}
+	if diff := cmp.Diff(names, report.OutputNames()); diff != "" {
+		t.Errorf("outputs differ (-action.yml +internal/report):\n%s", diff)
+	}
+	if len(rows) != len(names) {
+		t.Errorf("README's table of outputs has %d rows, want %d", len(rows), len(names))
+	}
+	if diff := cmp.Diff([]string{"docker", "Dockerfile"}, []string{action.Runs.Using, action.Runs.Image}); diff != "" {
+		t.Errorf("runs (-want +action.yml):\n%s", diff)
+	}
+	if action.Runs.Args == nil {
+		t.Error("runs.args must be there, if empty: else a workflow could pass arguments")
+	}
+}
+
+// table reads the first table below a heading of README.
+func table(t *testing.T, heading string) [][]string {
+	t.Helper()
+	_, section, ok := strings.Cut(read(t, "README.md"), "\n## "+heading+"\n")
+	if !ok {
+		t.Fatalf("README has no heading %s", heading)
+	}
+	section, _, _ = strings.Cut(section, "\n## ")
+	var rows [][]string
+	for line := range strings.Lines(section) {
+		line = strings.TrimSpace(line)
+		if !strings.HasPrefix(line, "|") {
+			continue
+		}
+		cells := strings.Split(strings.Trim(line, "|"), "|")
+		for i := range cells {
+			cells[i] = strings.TrimSpace(cells[i])
+		}
+		rows = append(rows, cells)
+	}
+	if len(rows) < 3 {
+		t.Fatalf("README has no table below %s", heading)
+	}
+	return rows[2:] // head and rule
+}
+
+// TestErrorsAgree wants a heading of README for each code, and the exit statuses there.
+func TestErrorsAgree(t *testing.T) {
+	t.Parallel()
+	headings := regexp.MustCompile(`(?m)^### ([a-z-]+)\n\nExit status ([0-9 or]+)\.`).FindAllStringSubmatch(read(t, "README.md"), -1)
+	inReadme := map[string]string{}
+	for _, h := range headings {
+		inReadme[h[1]] = h[2]
+	}
+	inCode := map[string]string{}
+	for _, code := range problem.Codes() {
+		inCode[string(code)] = exits(code)
+	}
+	if diff := cmp.Diff(inCode, inReadme); diff != "" {
+		t.Errorf("codes differ (-internal/problem +README):\n%s", diff)
+	}
+}
+
+func exits(code problem.Code) string {
+	if code == problem.Cancelled {
+		return "130 or 143"
+	}
+	return strconv.Itoa(code.Exit())
+}
+
+// TestVersionAgrees compares the version in the code with the newest one of CHANGELOG.
+func TestVersionAgrees(t *testing.T) {
+	t.Parallel()
+	newest := regexp.MustCompile(`(?m)^## (\d+\.\d+\.\d+)`).FindStringSubmatch(read(t, "CHANGELOG.md"))
+	if len(newest) != 2 || newest[1] != version {
+		t.Errorf("version is %s, the newest of CHANGELOG.md %v", version, newest)
+	}
+}

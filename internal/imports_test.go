@@ -1,0 +1,122 @@
+package internal_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "seal-image"
+
+// arrows says which of our packages each package may import. One more is a design
+// change: make it on purpose, here. main wires, and may import all.
+var arrows = map[string][]string{
+	"attest":    {"problem"},
+	"config":    {"problem", "secret"},
+	"runner":    {"problem", "secret", "transport"},
+	"registry":  {"attest", "problem", "secret", "transport"},
+	"sbom":      {"attest", "problem"},
+	"sigstore":  {"attest", "problem", "secret", "transport"},
+	"report":    {"attest", "problem"},
+	"transport": {},
+	"problem":   {},
+	"secret":    {},
+	// Not part of the action.
+	"harness": {},
+	"demo":    {"harness"},
+}
+
+// owners says which packages may import a dependency, by the longest prefix of its path
+// that is listed.
+var owners = map[string][]string{
+	"github.com/anchore/": {"sbom"},
+	"modernc.org/sqlite":  {"sbom"},
+	"github.com/google/go-containerregistry/pkg/v1/remote": {"registry"},
+	"github.com/google/go-containerregistry/pkg/v1/layout": {"registry", "sbom"},
+	"github.com/sethvargo/go-githubactions":                {"runner"},
+	"github.com/sigstore/sigstore-go/":                     {"sigstore"},
+	"github.com/sigstore/sigstore/":                        {"sigstore"},
+	"github.com/sigstore/sigstore/pkg/httpretry":           {"transport"},
+	"github.com/sigstore/rekor/":                           {"sigstore"},
+	"github.com/sigstore/rekor-tiles/":                     {"sigstore"},
+	"github.com/sigstore/protobuf-specs/":                  {"sigstore"},
+	"github.com/go-openapi/":                               {"sigstore"},
+	"github.com/sigstore/cosign/v2/cmd/":                   {}, // commands are no library
+	"github.com/sigstore/cosign/v2/pkg/cosign":             {"sigstore"},
+	"github.com/sigstore/cosign/v2/pkg/cosign/bundle":      {"registry", "sigstore"},
+	"github.com/sigstore/cosign/v2/pkg/oci":                {"registry", "sigstore"},
+	"github.com/sigstore/cosign/v2/pkg/types":              {"attest"},
+}
+
+// TestImports holds both tables for all code but tests.
+func TestImports(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for _, p := range packages(t) {
+		short, internal := strings.CutPrefix(p.ImportPath, module+"/internal/")
+		if !internal {
+			continue // main
+		}
+		allowed, known := arrows[short]
+		if !known {
+			t.Errorf("%s is not in the table of arrows", p.ImportPath)
+		}
+		seen[short] = true
+		for _, imported := range p.Imports {
+			if ours, ok := strings.CutPrefix(imported, module+"/internal/"); ok && !slices.Contains(allowed, ours) {
+				t.Errorf("internal/%s imports internal/%s; it may import %v", short, ours, allowed)
+			}
+			if prefix, owner := ownerOf(imported); prefix != "" && !slices.Contains(owner, short) {
+				t.Errorf("internal/%s imports %s; %s belongs to %v", short, imported, prefix, owner)
+			}
+		}
+	}
+	for short := range arrows {
+		if !seen[short] {
+			t.Errorf("the table of arrows has %s, which does not exist", short)
+		}
+	}
+}
+
+func ownerOf(imported string) (prefix string, owner []string) {
+	for p, o := range owners {
+		if strings.HasPrefix(imported, p) && len(p) > len(prefix) {
+			prefix, owner = p, o
+		}
+	}
+	return prefix, owner
+}
+
+type listed struct {
+	ImportPath string
+	Imports    []string
+}
+
+func packages(t *testing.T) []listed {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports", "./...")
+	cmd.Dir = ".."
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var all []listed
+	decoder := json.NewDecoder(strings.NewReader(string(out)))
+	for {
+		var p listed
+		if err := decoder.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+	if len(all) < len(arrows) {
+		t.Fatalf("go list found %d packages", len(all))
+	}
+	return all
+}
