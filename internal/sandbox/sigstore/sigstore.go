@@ -83,7 +83,7 @@ func configure(call func()) (err error) {
 // read asks a server for something it publishes, without a connection.
 func read(server http.Handler, path string) ([]byte, error) {
 	answer := httptest.NewRecorder()
-	server.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, path, http.NoBody))
+	server.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, path, http.NoBody)) //nolint:noctx // there is no connection to end
 	body, err := io.ReadAll(answer.Body)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", path, err)
