@@ -14,7 +14,6 @@ import (
 	"seal-image/internal/report"
 	"seal-image/internal/runner"
 	"seal-image/internal/sbom"
-	"seal-image/internal/secret"
 )
 
 // version of the action, as in CHANGELOG.md. The image is built from an archive without
@@ -48,9 +47,7 @@ func seal(ctx context.Context, job *runner.Job, program string, getenv func(stri
 			err = fmt.Errorf("panic: %v", r)
 		}
 	}()
-	for _, name := range []string{"INPUT_REGISTRY-PASSWORD", "INPUT_GITHUB-TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "ACTIONS_RUNTIME_TOKEN"} {
-		job.Mask(secret.New(getenv(name)))
-	}
+	job.MaskVariables("INPUT_REGISTRY-PASSWORD", "INPUT_GITHUB-TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "ACTIONS_RUNTIME_TOKEN")
 	cfg, err := config.Parse(getenv)
 	if err != nil {
 		return err
@@ -58,9 +55,9 @@ func seal(ctx context.Context, job *runner.Job, program string, getenv func(stri
 	if err := job.CheckFiles(); err != nil {
 		return err
 	}
-	work, err := os.MkdirTemp(cfg.Job.Temp, "seal-image-")
+	work, err := workFolder(cfg.Job.Temp)
 	if err != nil {
-		return fmt.Errorf("make work folder: %w", err)
+		return err
 	}
 	defer os.RemoveAll(work)
 	pipeline, err := wire(cfg, job, work, program)

@@ -20,13 +20,23 @@ import (
 // catalogLimit is the time for the SBOM of one image.
 const catalogLimit = 20 * time.Minute
 
+// workFolder makes a folder of this run in temp, which the image, made from scratch, lacks
+// where the runner mounts none.
+func workFolder(temp string) (string, error) {
+	const passable = 0o711 // the child, another user, passes through and can list nothing
+	if err := os.MkdirAll(temp, passable); err != nil {
+		return "", fmt.Errorf("make temporary folder: %w", err)
+	}
+	work, err := os.MkdirTemp(temp, "seal-image-")
+	if err != nil {
+		return "", fmt.Errorf("make work folder: %w", err)
+	}
+	return work, os.Chmod(work, passable)
+}
+
 // wire builds the pipeline of this run. work is a folder of ours alone; program is the
 // name of this executable, for the child.
 func wire(cfg *config.Config, job *runner.Job, work, program string) (*attest.Pipeline, error) {
-	// The child, another user, passes through this folder; it can list nothing in it.
-	if err := os.Chmod(work, 0o711); err != nil { //nolint:gosec // see above
-		return nil, fmt.Errorf("open work folder to the child: %w", err)
-	}
 	http := transport.New(transport.Options{Log: job.Log(), UserAgent: "seal-image/" + version})
 	job.UseHTTP(http)
 	signer, err := sigstore.New(sigstore.Options{

@@ -10,7 +10,7 @@
 //	Attachment  Attach        stored in the registry next to the image
 //	Result      ReadBack      what a verifier finds there, verified again
 //
-// The interfaces of the outside world stand in pipeline.go, next to the code that calls
+// The interfaces of the outside world stand in pipeline.go, before the code that calls
 // them; the packages registry, sbom and sigstore implement them and know only this package.
 //
 // Three decisions surprise, and hold until their reason goes away:

@@ -67,6 +67,13 @@ func (j *Job) Mask(secrets ...secret.String) {
 	}
 }
 
+// MaskVariables masks what these variables of the environment hold.
+func (j *Job) MaskVariables(names ...string) {
+	for _, name := range names {
+		j.Mask(secret.New(j.getenv(name)))
+	}
+}
+
 // Step opens a section of the log; the returned func closes it. Sections do not nest.
 func (j *Job) Step(title string) (done func()) {
 	j.step = title
