@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"mime"
 	"net/http"
 	"net/url"
 	"sync"
@@ -19,6 +20,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"seal-image/internal/attest"
 	"seal-image/internal/secret"
@@ -95,9 +97,8 @@ func (c credentials) Authorization() (*authn.AuthConfig, error) {
 	return &authn.AuthConfig{Username: c.options.Username, Password: c.options.Password.Reveal()}, nil
 }
 
-// loggedIn reports whether the registry accepts the credentials as such. With a token that
-// was found out by the handshake, a user name and password are not looked at before the
-// first request.
+// loggedIn reports whether the registry accepts the credentials as such. The handshake of
+// a registry that takes a name and a password, and gives no token, does not look at them.
 func (s *session) loggedIn(ctx context.Context) bool {
 	base := url.URL{Scheme: s.repo.Scheme(), Host: s.repo.RegistryStr(), Path: "/v2/"}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base.String(), nil)
@@ -108,10 +109,10 @@ func (s *session) loggedIn(ctx context.Context) bool {
 	return err == nil
 }
 
-// sameHost follows redirects of writes and lists only within the registry, and never from
-// https to http.
+// sameHost follows redirects of writes and lists only within the registry. The library's
+// transport keeps the scheme of the handshake.
 func sameHost(req *http.Request, via []*http.Request) error {
-	if len(via) > 5 || req.URL.Host != via[0].URL.Host || req.URL.Scheme != via[0].URL.Scheme {
+	if len(via) > 5 || req.URL.Host != via[0].URL.Host {
 		return http.ErrUseLastResponse
 	}
 	return nil
@@ -133,6 +134,15 @@ func (s *session) url(path string) *url.URL {
 
 // maxBytes bounds what is read of a manifest, a list of referrers or a bundle.
 const maxBytes = 256 << 20
+
+// mediaType is the Content-Type without its parameters.
+func mediaType(header http.Header) types.MediaType {
+	name, _, err := mime.ParseMediaType(header.Get("Content-Type"))
+	if err != nil {
+		return ""
+	}
+	return types.MediaType(name)
+}
 
 // answer is a response that was read to its end.
 type answer struct {

@@ -56,6 +56,13 @@ func (c *Client) explainImage(err error, ref name.Reference) error {
 			Err:  err,
 		}
 	}
+	if terr, ok := errors.AsType[*transport.Error](err); ok && terr.StatusCode == http.StatusForbidden && c.options.Username != "" {
+		p := c.denied(err, ref.Context())
+		p.What = fmt.Sprintf("%s may not read %s.", c.options.Username, ref.Context())
+		p.Why = "The login is right, but lacks access to this repository."
+		p.Fix = "Give " + c.options.Username + " the right to pull from it and to push to it: signatures are stored next to the image."
+		return p
+	}
 	return c.explain(err, ref.Context())
 }
 
@@ -109,7 +116,7 @@ func cause(err error) string {
 	return "the connection failed"
 }
 
-func (c *Client) login(err error, repo name.Repository) error {
+func (c *Client) login(err error, repo name.Repository) *problem.Problem {
 	p := &problem.Problem{
 		Code: problem.RegistryLogin,
 		What: fmt.Sprintf("%s does not know who we are.", repo.RegistryStr()),
@@ -125,7 +132,7 @@ func (c *Client) login(err error, repo name.Repository) error {
 	return p
 }
 
-func (c *Client) denied(err error, repo name.Repository) error {
+func (c *Client) denied(err error, repo name.Repository) *problem.Problem {
 	if c.options.Username == "" {
 		return c.login(err, repo)
 	}

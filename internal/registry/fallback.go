@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -56,9 +58,10 @@ func (s *session) addToFallback(ctx context.Context, m attest.Manifest, entries 
 			return nil
 		}
 		if err := s.putManifest(ctx, fallbackTag(m), types.OCIImageIndex, f.bytes()); err != nil {
-			return refused(err)
+			return indexRefused(m, err)
 		}
-		if err := httpstack.Wait(ctx, settle+rand.N(settle)); err != nil {
+		pause := settle + rand.N(settle) //nolint:gosec // spreads load, protects nothing
+		if err := httpstack.Wait(ctx, pause); err != nil {
 			return err
 		}
 	}
@@ -80,7 +83,7 @@ func (s *session) readFallback(ctx context.Context, m attest.Manifest) (*fallbac
 		return nil, err
 	}
 	f, err := parseFallback(raw)
-	if err != nil || types.MediaType(header.Get("Content-Type")) != types.OCIImageIndex || f.isImageIndex() || sameDigest(raw, m) {
+	if err != nil || mediaType(header) != types.OCIImageIndex || f.isImageIndex() || sameDigest(raw, m) {
 		return nil, foreignTag(m, err)
 	}
 	return f, nil
@@ -152,10 +155,9 @@ func (f *fallback) merge(entries []v1.Descriptor) (changed bool, err error) {
 func (f *fallback) bytes() []byte {
 	var b bytes.Buffer
 	b.WriteByte('{')
-	for _, name := range []string{"schemaVersion", "mediaType", "artifactType", "subject", "annotations"} {
-		if value, ok := f.fields[name]; ok {
-			fmt.Fprintf(&b, "%q:%s,", name, value)
-		}
+	for _, name := range slices.Sorted(maps.Keys(f.fields)) {
+		key, _ := json.Marshal(name) // of a string, which cannot fail
+		fmt.Fprintf(&b, "%s:%s,", key, f.fields[name])
 	}
 	b.WriteString(`"manifests":[`)
 	for i, entry := range f.entries {
@@ -166,6 +168,18 @@ func (f *fallback) bytes() []byte {
 	}
 	b.WriteString("]}")
 	return b.Bytes()
+}
+
+// indexRefused recognises a registry that does not let the tag be written again.
+func indexRefused(m attest.Manifest, err error) error {
+	p, ok := errors.AsType[*problem.Problem](refused(err))
+	if !ok {
+		return err
+	}
+	p.What = "The registry refuses the list of signatures of this image."
+	p.Why = fmt.Sprintf("It has no referrers API, so the list is the index under the tag %s, and it did not take that.", fallbackTag(m))
+	p.Fix = "If the repository has immutable tags, exempt those that start with sha256- from that. Else use a registry with the referrers API."
+	return p
 }
 
 func foreignTag(m attest.Manifest, err error) error {

@@ -28,7 +28,7 @@ func (c *Client) CheckPush(ctx context.Context, repo name.Repository) error {
 	}
 	// A registry that cannot cancel forgets the upload by itself after a while.
 	if resp, err := s.http.Do(req); err == nil {
-		resp.Body.Close()
+		_ = resp.Body.Close()
 	}
 	return nil
 }
@@ -53,8 +53,6 @@ func (s *session) openUpload(ctx context.Context) (*url.URL, error) {
 	if location.Host != start.Host {
 		return nil, fmt.Errorf("open upload: the registry sends us to another host, %s", location.Host)
 	}
-	// Behind a proxy that ends TLS, some registries believe that they are asked with http.
-	location.Scheme = start.Scheme
 	return location, nil
 }
 

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
+	"regexp"
 	"slices"
 	"time"
 
@@ -37,29 +39,60 @@ func (s *session) hasReferrersAPI(ctx context.Context, m attest.Manifest) (bool,
 	return api, nil
 }
 
-// askReferrersAPI lists the referrers of m; ok is false where there is no such API.
-// Specification: distribution-spec, "Listing Referrers".
+// maxPages bounds the pages of a list of referrers.
+const maxPages = 100
+
+// askReferrersAPI lists the referrers of m, page by page; ok is false where there is no
+// such API. Specification: distribution-spec, "Listing Referrers".
 func (s *session) askReferrersAPI(ctx context.Context, m attest.Manifest) (list []v1.Descriptor, ok bool, err error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url("referrers/"+m.Ref.DigestStr()).String(), nil)
+	next := s.url("referrers/" + m.Ref.DigestStr())
+	for range maxPages {
+		got, ok, err := s.referrersPage(ctx, next)
+		if err != nil || !ok {
+			return nil, ok, err
+		}
+		var index v1.IndexManifest
+		if err := json.Unmarshal(got.body, &index); err != nil {
+			return nil, false, fmt.Errorf("read referrers of %s: %w", m.Ref, err)
+		}
+		list = append(list, index.Manifests...)
+		if next = nextPage(got); next == nil {
+			return list, true, nil
+		}
+	}
+	return nil, false, fmt.Errorf("read referrers of %s: the list has more than %d pages", m.Ref, maxPages)
+}
+
+var nextLink = regexp.MustCompile(`<([^>]*)>\s*;\s*rel="?next"?`)
+
+// nextPage is where the list goes on, in the same registry; nil at its end.
+// Source: RFC 8288.
+func nextPage(got *answer) *url.URL {
+	link := nextLink.FindStringSubmatch(got.header.Get("Link"))
+	if link == nil {
+		return nil
+	}
+	next, err := got.url.Parse(link[1])
+	if err != nil || next.Host != got.url.Host {
+		return nil
+	}
+	return next
+}
+
+func (s *session) referrersPage(ctx context.Context, page *url.URL) (got *answer, ok bool, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, page.String(), nil)
 	if err != nil {
 		return nil, false, err
 	}
 	req.Header.Set("Accept", string(types.OCIImageIndex))
-	got, err := s.do(req, http.StatusOK)
+	got, err = s.do(req, http.StatusOK)
 	if terr, is := errors.AsType[*transport.Error](err); is && terr.StatusCode != http.StatusUnauthorized && terr.StatusCode != http.StatusForbidden {
 		return nil, false, nil
 	}
 	if err != nil {
 		return nil, false, err
 	}
-	if types.MediaType(got.header.Get("Content-Type")) != types.OCIImageIndex {
-		return nil, false, nil
-	}
-	var index v1.IndexManifest
-	if err := json.Unmarshal(got.body, &index); err != nil {
-		return nil, false, fmt.Errorf("read referrers of %s: %w", m.Ref, err)
-	}
-	return index.Manifests, true, nil
+	return got, mediaType(got.header) == types.OCIImageIndex, nil
 }
 
 // list returns the referrers of m as a verifier finds them.

@@ -108,7 +108,7 @@ func (c *Client) index(ctx context.Context, s *session, desc *remote.Descriptor,
 			return unsupported(subject.Manifest, "an index that contains "+string(d.MediaType))
 		}
 		img := attest.Image{Manifest: manifest(s.repo, d)}
-		if d.Platform != nil {
+		if d.Platform != nil && d.Platform.OS != "" {
 			img.Platform = *d.Platform
 		} else if img.Platform, err = c.platformOf(ctx, s, img.Ref); err != nil {
 			return err

@@ -305,7 +305,7 @@ func TestCheckFiles(t *testing.T) {
 				}
 				return
 			}
-			wantProblem(t, err, problem.RunnerFiles)
+			_ = wantProblem(t, err, problem.RunnerFiles)
 		})
 	}
 }

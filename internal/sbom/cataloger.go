@@ -6,9 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -47,10 +48,10 @@ func (c *Cataloger) Catalog(ctx context.Context, dir string, img attest.Image) (
 		return nil, err
 	}
 	tmp, err := c.prepare(dir)
+	defer os.RemoveAll(tmp)
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(tmp)
 	ctx, cancel := context.WithTimeoutCause(ctx, c.Limit, errTooSlow)
 	defer cancel()
 	packages, document, err := c.run(ctx, tmp, req)
@@ -70,27 +71,36 @@ func (c *Cataloger) prepare(dir string) (tmp string, err error) {
 		return tmp, nil
 	}
 	if err := os.Chown(tmp, nobody, nobody); err != nil {
-		return "", fmt.Errorf("give TMPDIR to the child: %w", err)
+		return tmp, fmt.Errorf("give TMPDIR to the child: %w", err)
 	}
-	// The layout stays ours; the child's group may read it.
-	return tmp, filepath.WalkDir(dir, func(path string, entry os.DirEntry, err error) error {
+	return tmp, share(dir)
+}
+
+// share lets the child's group read a folder that stays ours.
+func share(dir string) error {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return fmt.Errorf("open layout: %w", err)
+	}
+	defer root.Close()
+	return fs.WalkDir(root.FS(), ".", func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		if err := os.Chown(path, -1, nobody); err != nil {
+		if err := root.Chown(path, -1, nobody); err != nil {
 			return err
 		}
 		if entry.IsDir() {
-			return os.Chmod(path, 0o750)
+			return root.Chmod(path, 0o750)
 		}
-		return os.Chmod(path, 0o640)
+		return root.Chmod(path, 0o640)
 	})
 }
 
 // run starts the child and reads its answer.
 func (c *Cataloger) run(ctx context.Context, tmp string, req []byte) (packages int, document []byte, err error) {
 	var words tail
-	cmd := exec.CommandContext(ctx, c.Program)
+	cmd := exec.CommandContext(ctx, c.Program) //nolint:gosec // this executable, set in main
 	cmd.Args = []string{c.Name, "catalog"}
 	cmd.Dir = tmp
 	cmd.Env = environment(tmp)
@@ -100,6 +110,7 @@ func (c *Cataloger) run(ctx context.Context, tmp string, req []byte) (packages i
 	if os.Geteuid() == 0 {
 		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: nobody, Gid: nobody}
 	}
+	cmd.Cancel = func() error { return killGroup(cmd) }
 	cmd.WaitDelay = 5 * time.Second
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -108,15 +119,32 @@ func (c *Cataloger) run(ctx context.Context, tmp string, req []byte) (packages i
 	if err := cmd.Start(); err != nil {
 		return 0, nil, fmt.Errorf("start child: %w", err)
 	}
+	// A process that the child left behind may hold the pipe open.
+	stop := context.AfterFunc(ctx, func() { _ = out.Close() })
+	defer stop()
 	packages, document, readErr := readAnswer(out)
-	if readErr != nil {
+	ended := errors.Is(readErr, io.EOF) || errors.Is(readErr, io.ErrUnexpectedEOF)
+	if readErr != nil && !ended {
 		// A child that we do not understand must not go on writing into a full pipe.
-		_ = cmd.Process.Kill()
+		_ = killGroup(cmd)
 	}
-	if err := cmd.Wait(); err != nil && (readErr == nil || words.String() != "") {
+	err = cmd.Wait()
+	switch {
+	case readErr != nil && !ended:
+		return 0, nil, &childError{err: readErr, words: words.String()}
+	case err != nil: // how it ended says more than what is missing
 		return 0, nil, &childError{err: err, words: words.String()}
 	}
 	return packages, document, readErr
+}
+
+// killGroup ends the child and what it may have started.
+func killGroup(cmd *exec.Cmd) error {
+	err := syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+	if errors.Is(err, syscall.ESRCH) {
+		return os.ErrProcessDone
+	}
+	return err
 }
 
 // environment is all that the child gets to know.
@@ -158,15 +186,25 @@ func (c *Cataloger) explain(ctx context.Context, img attest.Image, err error) er
 		Fix:  "Open an issue with the section \"Details\" of this log. Until then leave the platform out with `platforms`, or sign without SBOM with `sbom: false`.",
 		Err:  err,
 	}
-	exit, ok := errors.AsType[*exec.ExitError](err)
 	switch {
 	case errors.Is(context.Cause(ctx), errTooSlow):
 		p.Why = fmt.Sprintf("It took longer than %s.", c.Limit)
-	case ok && exit.Sys().(syscall.WaitStatus).Signaled():
-		p.Why = fmt.Sprintf("The cataloger was killed (%s); most often it needs more memory than the runner has.", exit.Sys().(syscall.WaitStatus).Signal())
+	case killed(err):
+		p.Why = "The cataloger was killed; most often it needs more memory than the runner has."
 		p.Fix = "Use a larger runner, or sign without SBOM with `sbom: false`."
 	}
 	return p
+}
+
+// killed reports whether the child ended by SIGKILL, which is how the kernel ends a
+// process when memory is short.
+func killed(err error) bool {
+	exit, ok := errors.AsType[*exec.ExitError](err)
+	if !ok {
+		return false
+	}
+	status, ok := exit.Sys().(syscall.WaitStatus)
+	return ok && status.Signaled() && status.Signal() == syscall.SIGKILL
 }
 
 // tail keeps the last line that is written to it, at most 1 KiB.

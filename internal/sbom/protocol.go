@@ -40,10 +40,11 @@ func writeAnswer(w io.Writer, packages int, document []byte) error {
 	return err
 }
 
-// readAnswer trusts nothing of what it reads but the JSON's syntax.
+// readAnswer reads to the end of r, and trusts nothing of what it reads but the JSON's
+// syntax. The buffer of its reader bounds the header.
 func readAnswer(r io.Reader) (packages int, document []byte, err error) {
 	in := bufio.NewReader(io.LimitReader(r, maxDocument+1<<10))
-	line, err := in.ReadBytes('\n')
+	line, err := in.ReadSlice('\n')
 	if err != nil {
 		return 0, nil, fmt.Errorf("read header: %w", err)
 	}
@@ -57,6 +58,9 @@ func readAnswer(r io.Reader) (packages int, document []byte, err error) {
 	document = make([]byte, h.Size)
 	if _, err := io.ReadFull(in, document); err != nil {
 		return 0, nil, fmt.Errorf("read document: %w", err)
+	}
+	if _, err := in.ReadByte(); !errors.Is(err, io.EOF) {
+		return 0, nil, errors.New("the document has an end, but the answer goes on")
 	}
 	if !json.Valid(document) {
 		return 0, nil, errors.New("the document is not JSON")

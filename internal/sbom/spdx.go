@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/anchore/syft/syft/sbom"
 	"github.com/google/uuid"
 	"github.com/spdx/tools-golang/convert"
+	spdxmodel "github.com/spdx/tools-golang/spdx"
 	"github.com/spdx/tools-golang/spdx/v2/common"
 	"github.com/spdx/tools-golang/spdx/v2/v2_3"
 )
@@ -31,6 +33,7 @@ func spdx(found *sbom.SBOM, req request) ([]byte, error) {
 	if model == nil || model.CreationInfo == nil {
 		return nil, errors.New("syft gave no document")
 	}
+	withoutFiles(model)
 	model.DocumentNamespace = namespace(req)
 	model.CreationInfo.Created = req.Created.UTC().Format(time.RFC3339)
 	model.CreationInfo.Creators = creators(req)
@@ -45,6 +48,19 @@ func spdx(found *sbom.SBOM, req request) ([]byte, error) {
 		return nil, err
 	}
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}
+
+// withoutFiles drops the files that packages were found in. Syft lists them even where no
+// files are selected, with a checksum of zeros, which says something wrong.
+func withoutFiles(model *spdxmodel.Document) {
+	files := map[common.ElementID]bool{}
+	for _, f := range model.Files {
+		files[f.FileSPDXIdentifier] = true
+	}
+	model.Files = nil
+	model.Relationships = slices.DeleteFunc(model.Relationships, func(r *spdxmodel.Relationship) bool {
+		return files[r.RefA.ElementRefID] || files[r.RefB.ElementRefID]
+	})
 }
 
 func creators(req request) []common.Creator {

@@ -11,6 +11,7 @@ import (
 
 	httptransport "github.com/go-openapi/runtime/client"
 	"github.com/go-openapi/strfmt"
+	protobundle "github.com/sigstore/protobuf-specs/gen/pb-go/bundle/v1"
 	rekor "github.com/sigstore/rekor/pkg/generated/client"
 	"github.com/sigstore/sigstore-go/pkg/sign"
 
@@ -31,22 +32,42 @@ func (s *services) log(ctx context.Context, rt http.RoundTripper) sign.Transpare
 		u = &url.URL{}
 	}
 	guard := serviceGuard(ctx, rt, service{
-		name: "Rekor, the transparency log,", host: u.Host,
+		name:        "Rekor, the transparency log,",
 		unavailable: problem.RekorUnavailable, rejected: problem.RekorRejected,
+		fix: "An SBOM of several megabytes is too large for the public log: write `sbom: false`, or use a Rekor of your own. Else open an issue with the section \"Details\" of this log.",
 	})
 	client := httptransport.NewWithClient(u.Host, u.Path+rekor.DefaultBasePath, []string{u.Scheme}, &http.Client{Transport: guard})
-	return sign.NewRekor(&sign.RekorOptions{
+	return checkedLog{sign.NewRekor(&sign.RekorOptions{
 		BaseURL: s.rekor,
 		Timeout: rekorTimeout,
 		Client:  rekor.New(client, strfmt.Default).Entries,
 		Version: 1,
-	})
+	})}
+}
+
+// checkedLog explains answers of the log that cannot be read. The library dereferences
+// what they may lack: https://github.com/sigstore/rekor/blob/v1.5.4/pkg/tle/tle.go
+type checkedLog struct{ sign.Transparency }
+
+// GetTransparencyLogEntry implements [sign.Transparency].
+func (l checkedLog) GetTransparencyLogEntry(ctx context.Context, certificate []byte, b *protobundle.Bundle) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = malformed(fmt.Errorf("%v", r))
+		}
+	}()
+	err = l.Transparency.GetTransparencyLogEntry(ctx, certificate, b)
+	if _, ok := errors.AsType[*problem.Problem](err); ok || err == nil || ctx.Err() != nil {
+		return err
+	}
+	return malformed(err)
 }
 
 func (s *services) timestampAuthorities(ctx context.Context, rt http.RoundTripper) []*sign.TimestampAuthority {
 	guard := serviceGuard(ctx, rt, service{
 		name:        "The timestamp authority",
 		unavailable: problem.TimestampUnavailable, rejected: problem.TimestampUnavailable,
+		fix: "Check the timestamp authority in the signing config.",
 	})
 	out := make([]*sign.TimestampAuthority, len(s.timestamp))
 	for i, u := range s.timestamp {
@@ -59,12 +80,13 @@ func fulcioGuard(ctx context.Context, rt http.RoundTripper) http.RoundTripper {
 	return serviceGuard(ctx, rt, service{
 		name:        "Fulcio, the certificate authority,",
 		unavailable: problem.FulcioUnavailable, rejected: problem.FulcioRejected,
+		fix: "Check that this Sigstore trusts the OIDC issuer of your GitHub (the public one trusts github.com, not a GitHub Enterprise Server), that oidc-audience is the one it expects, and that the clock of a self-hosted runner is right.",
 	})
 }
 
 // service is how a Sigstore service is called in messages.
 type service struct {
-	name, host            string
+	name, fix             string // fix: what to do when it refuses
 	unavailable, rejected problem.Code
 }
 
@@ -110,7 +132,7 @@ func (s service) refuses(err *transport.StatusError) error {
 		Code: s.rejected,
 		What: s.name + " refuses the request.",
 		Why:  fmt.Sprintf("%s answered %d: %s", err.Host, err.Status, words(err)),
-		Fix:  "Check that this Sigstore trusts the OIDC issuer of your GitHub (the public one trusts github.com, not a GitHub Enterprise Server), that oidc-audience is the one it expects, and that the clock of a self-hosted runner is right.",
+		Fix:  s.fix,
 		Err:  err,
 	}
 }

@@ -187,14 +187,7 @@ func (s *Signer) certify(ctx context.Context, services *services) (*certified, e
 }
 
 // signOne signs, logs and verifies one statement.
-func (s *Signer) signOne(ctx context.Context, services *services, key *certified, st *attest.Statement) (b *attest.Bundle, err error) {
-	// The library dereferences what a malformed answer of the log may lack:
-	// https://github.com/sigstore/rekor/blob/v1.5.4/pkg/tle/tle.go
-	defer func() {
-		if r := recover(); r != nil {
-			b, err = nil, malformed(fmt.Errorf("%v", r))
-		}
-	}()
+func (s *Signer) signOne(ctx context.Context, services *services, key *certified, st *attest.Statement) (*attest.Bundle, error) {
 	proto, err := sign.Bundle(
 		&sign.DSSEData{Data: st.Payload, PayloadType: attest.PayloadType},
 		key.Keypair,
@@ -207,12 +200,12 @@ func (s *Signer) signOne(ctx context.Context, services *services, key *certified
 	if err != nil {
 		return nil, fmt.Errorf("log: %w", err)
 	}
-	b, err = newBundle(proto, st, key.identity, services)
+	b, err := newBundle(proto, st, key.identity, services)
 	if err != nil {
 		return nil, err
 	}
 	if err := verify(services, key.identity, b.JSON, st); err != nil {
-		return nil, notValid(st, err)
+		return b, notValid(st, err) // it is in the log all the same
 	}
 	return b, nil
 }

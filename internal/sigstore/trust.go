@@ -137,16 +137,16 @@ type services struct {
 func (s *services) choose(config *root.SigningConfig, now time.Time) error {
 	fulcio, err := root.SelectService(config.FulcioCertificateAuthorityURLs(), []uint32{1}, now)
 	if err != nil {
-		return fmt.Errorf("select Fulcio: %w", err)
+		return errors.New("it has no Fulcio with API version 1 that is valid now") // the library's words have only the time
 	}
 	// Version 1 is what old and new verifiers understand; a log of version 2 gives no
 	// inclusion promise.
 	rekor, err := root.SelectServices(config.RekorLogURLs(), config.RekorLogURLsConfig(), []uint32{1}, now)
 	if err != nil {
-		return fmt.Errorf("select Rekor: %w", err)
+		return errors.New("it has no Rekor with API version 1 that is valid now")
 	}
 	if len(rekor) != 1 {
-		return errors.New("select Rekor: it asks for several logs, and one is supported")
+		return errors.New("it asks for several logs, and one is supported")
 	}
 	s.fulcio, s.rekor = fulcio.URL, rekor[0].URL
 	if len(config.TimestampAuthorityURLs()) == 0 {
@@ -154,7 +154,7 @@ func (s *services) choose(config *root.SigningConfig, now time.Time) error {
 	}
 	authorities, err := root.SelectServices(config.TimestampAuthorityURLs(), config.TimestampAuthorityURLsConfig(), []uint32{1}, now)
 	if err != nil {
-		return fmt.Errorf("select timestamp authority: %w", err)
+		return errors.New("it has fewer timestamp authorities with API version 1 than it asks for")
 	}
 	for _, a := range authorities {
 		s.timestamp = append(s.timestamp, a.URL)

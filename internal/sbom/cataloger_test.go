@@ -1,0 +1,429 @@
+package sbom_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"seal-image/internal/attest"
+	"seal-image/internal/problem"
+	"seal-image/internal/sbom"
+)
+
+// TestMain makes this program its own child, as main does: what [sbom.Cataloger] starts is
+// /proc/self/exe. The repository of the request says how the child behaves.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "catalog" {
+		os.Exit(child())
+	}
+	os.Exit(m.Run())
+}
+
+func child() int {
+	var in bytes.Buffer
+	if _, err := in.ReadFrom(os.Stdin); err != nil {
+		return 3
+	}
+	var req struct{ Layout, Repository string }
+	if err := json.Unmarshal(in.Bytes(), &req); err != nil {
+		return 3
+	}
+	if behave, ok := children[strings.TrimPrefix(req.Repository, "registry.example.com/")]; ok {
+		return behave(req.Layout)
+	}
+	if err := sbom.Child(context.Background(), &in, os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
+}
+
+// answer prints an answer as the protocol has it.
+func answer(document string) {
+	fmt.Printf("{\"packages\":3,\"size\":%d}\n%s", len(document), document)
+}
+
+func forever() int {
+	for {
+		if _, err := os.Stdout.WriteString(strings.Repeat("x", 1<<16)); err != nil {
+			return 1
+		}
+	}
+}
+
+// hang waits in the kernel: the runtime ends a program whose goroutines all sleep.
+func hang() int {
+	for {
+		_ = syscall.Pause()
+	}
+}
+
+// children are ways to behave; exits and words are what the parent sees.
+var children = map[string]func(layout string) int{
+	"look":     look,
+	"document": func(string) int { answer(`{"ok":true}`); return 0 },
+	"words": func(string) int {
+		fmt.Fprint(os.Stderr, "reading\nthe layer is damaged\n")
+		return 1
+	},
+	"answer-and-fail": func(string) int { answer(`{"ok":true}`); fmt.Fprintln(os.Stderr, "half of it"); return 1 },
+	"killed":          func(string) int { _ = syscall.Kill(os.Getpid(), syscall.SIGKILL); return hang() },
+	"panic":           func(string) int { panic("index out of range") },
+	"hang":            func(string) int { return hang() },
+	"answer-and-hang": func(string) int { answer(`{"ok":true}`); return hang() },
+	"nothing":         func(string) int { return 0 },
+	"garbage":         func(string) int { fmt.Println("Segmentation fault"); return 0 },
+	"endless":         func(string) int { return forever() },
+	"endless-after":   func(string) int { answer(`{"ok":true}`); return forever() },
+	"more":            func(string) int { answer(`{"ok":true}`); fmt.Print("{}"); return 0 },
+	"size-negative":   func(string) int { fmt.Print("{\"packages\":1,\"size\":-1}\n{}"); return 0 },
+	"size-huge":       func(string) int { fmt.Print("{\"packages\":1,\"size\":1099511627776}\n{}"); return 0 },
+	"size-longer":     func(string) int { fmt.Print("{\"packages\":1,\"size\":100}\n{}"); return 0 },
+	"packages":        func(string) int { fmt.Print("{\"packages\":-1,\"size\":2}\n{}"); return 0 },
+	"not-json":        func(string) int { answer("<xml/>"); return 0 },
+	"orphan":          func(layout string) int { return orphan(layout, &syscall.SysProcAttr{}) },
+	"escaped":         func(layout string) int { return orphan(layout, &syscall.SysProcAttr{Setsid: true}) },
+	"hold":            hold,
+}
+
+// hold waits until somebody opens the other end of the FIFO in the layout.
+func hold(layout string) int {
+	_, err := os.Open(filepath.Join(layout, "release"))
+	if err != nil {
+		return 5
+	}
+	return 0
+}
+
+// orphan leaves a process behind that keeps standard output open.
+func orphan(layout string, attr *syscall.SysProcAttr) int {
+	in, request, err := os.Pipe()
+	if err != nil {
+		return 4
+	}
+	if _, err := fmt.Fprintf(request, `{"repository":"registry.example.com/hold","layout":%q}`, layout); err != nil {
+		return 4
+	}
+	request.Close()
+	cmd := exec.Command("/proc/self/exe", "catalog")
+	cmd.Stdin, cmd.Stdout, cmd.SysProcAttr = in, os.Stdout, attr
+	if err := cmd.Start(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 4
+	}
+	return 0
+}
+
+// sight is what the child finds around it.
+type sight struct {
+	Args      []string
+	Env       []string
+	UID, GID  int
+	Groups    string // of /proc/self/status
+	WorkDir   string
+	TempMode  string
+	TempOwner uint32
+	TempWrite bool
+	Layout    string // what it reads there
+	Writes    []string
+}
+
+func look(layout string) int {
+	s := sight{Args: os.Args, Env: os.Environ(), UID: os.Getuid(), GID: os.Getgid()}
+	s.WorkDir, _ = os.Getwd()
+	status, _ := os.ReadFile("/proc/self/status")
+	for line := range strings.Lines(string(status)) {
+		if groups, ok := strings.CutPrefix(line, "Groups:"); ok {
+			s.Groups = strings.TrimSpace(groups)
+		}
+	}
+	if info, err := os.Stat(os.TempDir()); err == nil {
+		s.TempMode, s.TempOwner = info.Mode().Perm().String(), info.Sys().(*syscall.Stat_t).Uid
+	}
+	s.TempWrite = os.WriteFile(filepath.Join(os.TempDir(), "file"), nil, 0o600) == nil
+	content, err := os.ReadFile(filepath.Join(layout, "blobs", "file"))
+	s.Layout = fmt.Sprint(string(content), err)
+	for _, path := range []string{layout + "/new", layout + "/blobs/new", layout + "/blobs/file"} {
+		if os.WriteFile(path, []byte("!"), 0o600) == nil {
+			s.Writes = append(s.Writes, path)
+		}
+	}
+	document, _ := json.Marshal(s)
+	answer(string(document))
+	return 0
+}
+
+// workDir is a folder that another user can pass through, as the work folder of a run;
+// those of t.TempDir are closed to others.
+func workDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "seal-image-test-") //nolint:usetesting // others must get to it
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o711); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// smallLayout is a folder as a layout is one: files in folders, closed to others.
+func smallLayout(t *testing.T, work string) string {
+	t.Helper()
+	dir := filepath.Join(work, "layout")
+	if err := os.MkdirAll(filepath.Join(dir, "blobs"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "blobs", "file"), []byte("content"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mkfifo(filepath.Join(dir, "release"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// release lets a process go that holds on to the layout.
+func release(t *testing.T, layout string) {
+	t.Helper()
+	fd, err := syscall.Open(filepath.Join(layout, "release"), syscall.O_WRONLY|syscall.O_NONBLOCK, 0)
+	if errors.Is(err, syscall.ENXIO) {
+		return // nobody does
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	syscall.Close(fd)
+}
+
+var created = time.Date(2026, 9, 1, 12, 30, 0, 0, time.UTC)
+
+func cataloger(work string) *sbom.Cataloger {
+	return &sbom.Cataloger{
+		Program: "/proc/self/exe", Name: "seal-image", TempDir: work,
+		Version: "1.2.3", Created: created, Limit: time.Hour,
+	}
+}
+
+func imageOf(t *testing.T, repository string, digest v1.Hash) attest.Image {
+	t.Helper()
+	repo, err := name.NewRepository("registry.example.com/" + repository)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return attest.Image{
+		Manifest: attest.Manifest{Ref: repo.Digest(digest.String())},
+		Platform: v1.Platform{OS: "linux", Architecture: "amd64"},
+	}
+}
+
+var someDigest = v1.Hash{Algorithm: "sha256", Hex: strings.Repeat("ab", 32)}
+
+// The child gets to know nothing and can change nothing but its TMPDIR. Not parallel: the
+// environment is the process's.
+func TestChildHoldsNothing(t *testing.T) {
+	t.Setenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "secret")
+	t.Setenv("INPUT_REGISTRY-PASSWORD", "secret")
+	if os.Geteuid() == 0 {
+		setGroups(t, 4, 20)
+	}
+	work := workDir(t)
+	layout := smallLayout(t, work)
+	got, err := cataloger(work).Catalog(t.Context(), layout, imageOf(t, "look", someDigest))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var s sight
+	if err := json.Unmarshal(got.Document, &s); err != nil {
+		t.Fatal(err)
+	}
+
+	var names []string
+	tmp := ""
+	for _, e := range s.Env {
+		key, value, _ := strings.Cut(e, "=")
+		names = append(names, key)
+		if key == "TMPDIR" {
+			tmp = value
+		}
+	}
+	slices.Sort(names)
+	if diff := cmp.Diff([]string{"GOMAXPROCS", "GOMEMLIMIT", "TMPDIR"}, names); diff != "" {
+		t.Errorf("environment (-want +got):\n%s", diff)
+	}
+	want := sight{
+		Args: []string{"seal-image", "catalog"}, Env: s.Env, UID: os.Getuid(), GID: os.Getgid(), Groups: s.Groups,
+		WorkDir: tmp, TempMode: "-rwx------", TempOwner: uint32(os.Getuid()), TempWrite: true, Layout: "content<nil>",
+		Writes: s.Writes,
+	}
+	if os.Geteuid() == 0 {
+		want.UID, want.GID, want.TempOwner, want.Groups = 65532, 65532, 65532, ""
+		want.Writes = nil // without root, parent and child are the same user
+	}
+	if diff := cmp.Diff(want, s); diff != "" {
+		t.Errorf("what the child sees (-want +got):\n%s", diff)
+	}
+	if filepath.Dir(tmp) != work {
+		t.Errorf("TMPDIR is %s, want a folder in %s", tmp, work)
+	}
+	onlyLayoutLeft(t, work)
+}
+
+// setGroups gives this process groups that the child must not get.
+func setGroups(t *testing.T, groups ...int) {
+	t.Helper()
+	before, err := syscall.Getgroups()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Setgroups(groups); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = syscall.Setgroups(before) })
+}
+
+func onlyLayoutLeft(t *testing.T, work string) {
+	t.Helper()
+	left, err := os.ReadDir(work)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range left {
+		if e.Name() != "layout" {
+			t.Errorf("%s is left behind", e.Name())
+		}
+	}
+}
+
+func TestCatalog(t *testing.T) {
+	t.Parallel()
+	work := workDir(t)
+	img := imageOf(t, "document", someDigest)
+	got, err := cataloger(work).Catalog(t.Context(), smallLayout(t, work), img)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(got.Document) != `{"ok":true}` || got.Packages != 3 || got.Image.Ref != img.Ref {
+		t.Errorf("got %q, %d packages of %v", got.Document, got.Packages, got.Image)
+	}
+}
+
+func TestCatalogFails(t *testing.T) {
+	t.Parallel()
+	const short = 200 * time.Millisecond
+	for name, c := range map[string]struct {
+		golden string
+		limit  time.Duration // 0: not reached
+		says   string        // in the details
+	}{
+		"words":           {golden: "failed", says: "the layer is damaged"},
+		"answer-and-fail": {golden: "failed", says: "half of it"},
+		"panic":           {golden: "failed", says: "exit status 2"},
+		"killed":          {golden: "killed", says: "killed"},
+		"hang":            {golden: "too-slow", limit: short},
+		"answer-and-hang": {golden: "too-slow", limit: short},
+		"orphan":          {golden: "too-slow", limit: short},
+		"escaped":         {golden: "too-slow", limit: short},
+		"nothing":         {golden: "failed", says: "read header"},
+		"garbage":         {golden: "failed", says: "read header"},
+		"endless":         {says: "read header"},
+		"endless-after":   {says: "goes on"},
+		"more":            {golden: "failed", says: "goes on"},
+		"size-negative":   {golden: "failed", says: "-1 bytes"},
+		"size-huge":       {golden: "failed", says: "256 MiB are allowed"},
+		"size-longer":     {golden: "failed", says: "read document"},
+		"packages":        {golden: "failed"},
+		"not-json":        {golden: "failed", says: "not JSON"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			work := workDir(t)
+			cat := cataloger(work)
+			if c.limit > 0 {
+				cat.Limit = c.limit
+			}
+			layout := smallLayout(t, work)
+			defer release(t, layout)
+			got, err := cat.Catalog(t.Context(), layout, imageOf(t, name, someDigest))
+			if err == nil {
+				t.Fatalf("got %s", got.Document)
+			}
+			if !strings.Contains(err.Error(), c.says) {
+				t.Errorf("the details are %q, want %q in them", err, c.says)
+			}
+			if p := problem.From(err); p.Code != problem.SBOMFailed {
+				t.Errorf("an error without advice: %v", err)
+			}
+			if c.golden != "" {
+				goldenProblem(t, c.golden, err)
+			}
+			onlyLayoutLeft(t, work)
+		})
+	}
+}
+
+func TestCatalogCancelled(t *testing.T) {
+	t.Parallel()
+	cause := errors.New("stopped from outside")
+	for _, mode := range []string{"hang", "orphan", "escaped", "answer-and-hang"} {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			work := workDir(t)
+			ctx, cancel := context.WithCancelCause(t.Context())
+			cancelled := time.AfterFunc(100*time.Millisecond, func() { cancel(cause) })
+			defer cancelled.Stop()
+			layout := smallLayout(t, work)
+			defer release(t, layout)
+			_, err := cataloger(work).Catalog(ctx, layout, imageOf(t, mode, someDigest))
+			if !errors.Is(err, cause) || problem.From(err).Code != problem.Unexpected {
+				t.Errorf("got %v, want the cause alone", err)
+			}
+			onlyLayoutLeft(t, work)
+		})
+	}
+}
+
+func TestCatalogNoLayout(t *testing.T) {
+	t.Parallel()
+	work := workDir(t)
+	if _, err := cataloger(work).Catalog(t.Context(), filepath.Join(work, "none"), imageOf(t, "acme/app", someDigest)); err == nil {
+		t.Error("no error")
+	}
+	onlyLayoutLeft(t, work)
+}
+
+// goldenProblem compares what the user reads with a file of testdata; UPDATE=1 writes it.
+func goldenProblem(t *testing.T, file string, err error) {
+	t.Helper()
+	p := problem.From(err)
+	got := strings.Join([]string{string(p.Code), p.What, p.Why, p.Fix}, "\n") + "\n"
+	path := filepath.Join("testdata", file+".txt")
+	if os.Getenv("UPDATE") == "1" {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return // another case may write the same file
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s differs (-want +got), UPDATE=1 rewrites it:\n%s", path, diff)
+	}
+}
