@@ -306,7 +306,7 @@ func TestLogin(t *testing.T) {
 		"push, 401 after login":      {golden: "denied", handler: bearer{next: memory(false), readOnly: true}, username: username, password: password, push: true},
 		"push, 403 of ghcr.io":       {golden: "denied-ghcr", host: "ghcr.io", handler: basic{next: memory(false), refuse: isWrite, refusal: 403}, username: username, password: password, push: true},
 		"push anonymously, 401":      {golden: "login-none", handler: bearer{next: memory(false), readOnly: true}, push: true},
-		"resolve, 403":               {golden: "denied", handler: basic{next: memory(false), refuse: everything, refusal: 403}, username: username, password: password},
+		"resolve, 403":               {golden: "denied-read", handler: basic{next: memory(false), refuse: everything, refusal: 403}, username: username, password: password},
 		"push, 404 of no repository": {golden: "push-not-found", handler: basic{next: memory(false), refuse: isWrite, refusal: 404}, username: username, password: password, push: true},
 	} {
 		t.Run(name, func(t *testing.T) {
