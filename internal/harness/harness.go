@@ -26,8 +26,8 @@ type Tools struct {
 	Images  string // folder of the test images, each an OCI layout
 }
 
-// BuildFlags are the same for every program, so that they share the build cache.
-var buildFlags = []string{"build", "-trimpath", "-ldflags=-s -w"}
+// buildFlags are those of the Makefile and the Dockerfile, so that all share the build cache.
+var buildFlags = []string{"build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w"}
 
 // Build builds the sandbox, the peers if asked for, and the test images. It is quick when
 // nothing has changed. root is the folder of the repository.

@@ -14,6 +14,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 
 	"github.com/google/go-containerregistry/pkg/authn"
@@ -156,6 +157,9 @@ type answer struct {
 // [*transport.Error].
 func (s *session) do(req *http.Request, accepted ...int) (*answer, error) {
 	resp, err := s.http.Do(req)
+	if uerr, ok := errors.AsType[*url.Error](err); ok {
+		uerr.URL, _, _ = strings.Cut(uerr.URL, "?") // an upload's address may carry a signature
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -54,9 +54,13 @@ func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastRe
 // become annotations.
 func (j *Job) Log() *slog.Logger { return j.log }
 
-// Mask makes the runner replace each secret in the log from here on. Values that are too
-// short to be a secret would make the log unreadable and are left alone.
+// Mask makes the runner replace each secret in the log from here on. Without a runner the
+// command would only print it. Values that are too short to be a secret would make the log
+// unreadable and are left alone.
 func (j *Job) Mask(secrets ...secret.String) {
+	if j.getenv("GITHUB_ACTIONS") != "true" {
+		return
+	}
 	const shortest = 4
 	for _, s := range secrets {
 		for line := range strings.Lines(s.Reveal()) {

@@ -25,6 +25,7 @@ func newJob(t *testing.T, env map[string]string) (job *runner.Job, log *bytes.Bu
 	t.Helper()
 	dir := t.TempDir()
 	all := map[string]string{
+		"GITHUB_ACTIONS":           "true",
 		"GITHUB_WORKSPACE":         filepath.Join(dir, "workspace"),
 		"GITHUB_OUTPUT":            filepath.Join(dir, "output"),
 		"GITHUB_STEP_SUMMARY":      filepath.Join(dir, "summary"),
@@ -233,6 +234,16 @@ func TestStep(t *testing.T) {
 	want := "::group::Resolve a\\n::error::b 50 %25\ninside\n::endgroup::\n"
 	if diff := cmp.Diff(want, log.String()); diff != "" {
 		t.Errorf("log (-want +got):\n%s", diff)
+	}
+}
+
+// Without a runner that executes it, the command to mask a secret would print it.
+func TestMaskNeedsRunner(t *testing.T) {
+	t.Parallel()
+	job, log, _ := newJob(t, map[string]string{"GITHUB_ACTIONS": ""})
+	job.Mask(secret.New("hunter2-hunter2"))
+	if log.Len() > 0 {
+		t.Errorf("the log has %q", log)
 	}
 }
 

@@ -33,7 +33,7 @@ func startTrillian(ctx context.Context, servers *loopback.Group) (string, error)
 	trees := memory.NewTreeStorage()
 	registry := extension.Registry{
 		AdminStorage:    memory.NewAdminStorage(trees),
-		LogStorage:      memory.NewLogStorage(trees, metrics),
+		LogStorage:      &uniqueLeaves{LogStorage: memory.NewLogStorage(trees, metrics), known: map[leafID]*trillian.LogLeaf{}},
 		ElectionFactory: election2.NoopFactory{},
 		QuotaManager:    quota.Noop(),
 		MetricFactory:   metrics,
