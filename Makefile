@@ -16,10 +16,10 @@ TEST := go test -timeout 40m
 
 # Tools are pinned here and not in go.mod, where they would take part in choosing the
 # versions that the action links.
-GOLANGCI   := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
-ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
-GOFUMPT    := mvdan.cc/gofumpt@v0.12.0
-GOVULN     := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+GOLANGCI   := $(BIN)/v2.15.0/golangci-lint
+ACTIONLINT := $(BIN)/v1.7.12/actionlint
+GOFUMPT    := $(BIN)/v0.12.0/gofumpt
+GOVULN     := $(BIN)/v1.9.0/govulncheck
 
 .PHONY: demo test golden race lint tidy vuln ci clean
 
@@ -36,29 +36,31 @@ golden: ## rewrite golden files and the texts of scripts
 race: | $(BIN)/cc ## the tests of the action under the race detector
 	CGO_ENABLED=1 $(TEST) -race -parallel 4 ./...
 
-lint: tidy | $(BIN)/golangci-lint $(BIN)/actionlint $(BIN)/gofumpt ## vet, gofumpt, golangci-lint, actionlint, tidy
+lint: tidy | $(GOLANGCI) $(ACTIONLINT) $(GOFUMPT) ## vet, gofumpt, golangci-lint, actionlint, tidy
 	go vet ./...
 	cd internal/sandbox && go vet ./...
-	test -z "$$($(BIN)/gofumpt -l . | tee /dev/stderr)"
-	$(BIN)/golangci-lint run
-	cd internal/sandbox && $(BIN)/golangci-lint run
-	$(BIN)/actionlint
+	test -z "$$($(GOFUMPT) -l . | tee /dev/stderr)"
+	$(GOLANGCI) run
+	cd internal/sandbox && $(GOLANGCI) run
+	$(ACTIONLINT)
 
 tidy: ## go.mod and go.sum of every module say what is needed
 	for m in $(MODULES); do (cd $$m && go mod tidy -diff) || exit 1; done
 
-vuln: | $(BIN)/govulncheck ## known vulnerabilities; needs the database at vuln.go.dev
-	$(BIN)/govulncheck ./...
+vuln: | $(GOVULN) ## known vulnerabilities; needs the database at vuln.go.dev
+	$(GOVULN) ./...
 
 ci: lint test race
 
 clean:
 	rm -rf $(BIN)
 
-$(BIN)/golangci-lint: ; GOBIN=$(BIN) go install $(GOLANGCI)
-$(BIN)/actionlint:    ; GOBIN=$(BIN) go install $(ACTIONLINT)
-$(BIN)/gofumpt:       ; GOBIN=$(BIN) go install $(GOFUMPT)
-$(BIN)/govulncheck:   ; GOBIN=$(BIN) go install $(GOVULN)
+# Each stands in a folder of its version, so that a new pin is installed.
+install = GOBIN=$(@D) go install $(1)@$(notdir $(@D))
+$(GOLANGCI):   ; $(call install,github.com/golangci/golangci-lint/v2/cmd/golangci-lint)
+$(ACTIONLINT): ; $(call install,github.com/rhysd/actionlint/cmd/actionlint)
+$(GOFUMPT):    ; $(call install,mvdan.cc/gofumpt)
+$(GOVULN):     ; $(call install,golang.org/x/vuln/cmd/govulncheck)
 
 # The race detector needs a C compiler.
 $(BIN)/cc:

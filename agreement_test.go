@@ -34,6 +34,7 @@ type declared struct {
 	Name        string
 	Description string `yaml:"description"`
 	Default     string `yaml:"default"`
+	Required    bool   `yaml:"required"`
 }
 
 func (o *ordered) UnmarshalYAML(node *yaml.Node) error {
@@ -86,7 +87,7 @@ func TestInputsAgree(t *testing.T) {
 		if d.Default != "" {
 			value = "`" + d.Default + "`"
 		}
-		if d.Name == "image" {
+		if d.Required {
 			value = "required"
 		}
 		if want := []string{"`" + d.Name + "`", value, d.Description}; i >= len(rows) || !slices.Equal(want, rows[i]) {

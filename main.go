@@ -88,6 +88,7 @@ func publish(cfg *config.Config, job *runner.Job, res *attest.Result, runErr err
 		errs = append(errs, job.AddSummary(report.Summary(res, cmp.Or(errs...))))
 	}
 	if err := cmp.Or(errs...); err != nil {
+		job.Note(report.Public(res))
 		return err
 	}
 	outputs, err := report.Outputs(res, cfg.OutputDir)

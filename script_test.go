@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -129,8 +130,8 @@ func runSeal(ts *testscript.TestScript, neg bool, args []string) {
 		stop.signal = map[string]os.Signal{"INT": os.Interrupt, "TERM": syscall.SIGTERM}[args[1]]
 		stop.line, args = args[2], args[3:]
 	}
-	inputs := map[string]string{"tuf-url": s.job.TUFURL, "tuf-root": s.job.TUFRoot}
-	variables := []string{}
+	inputs := map[string]string{"tuf-url": s.job.TUFURL, "tuf-root": s.job.TUFRoot, "github-token": "ghs_sandbox0123456789"}
+	variables := []string{"RUNNER_DEBUG=1"} // the log of the requests is looked through as well
 	for _, arg := range args {
 		name, value, ok := strings.Cut(arg, "=")
 		switch {
@@ -210,6 +211,11 @@ var jwt = regexp.MustCompile(`eyJ[\w-]+\.eyJ[\w-]+\.[\w-]+`)
 // which it tells the runner what to mask), the outputs, the summary and the files.
 func (s *script) sweep(ts *testscript.TestScript, inputs map[string]string, log string) {
 	secrets := []string{s.job.IDTokenRequestToken, s.job.RegistryPassword, s.job.RegistryReaderPassword, inputs["registry-password"], inputs["github-token"]}
+	for _, user := range []string{s.job.RegistryUsername, s.job.RegistryReaderUsername, inputs["registry-username"], "octocat"} {
+		for _, password := range secrets[1:5] { // as they stand in an Authorization header
+			secrets = append(secrets, base64.StdEncoding.EncodeToString([]byte(user+":"+password)))
+		}
+	}
 	look := func(where, text string) {
 		for _, secret := range secrets {
 			if secret != "" && strings.Contains(text, secret) {
@@ -247,7 +253,10 @@ func showProblem(ts *testscript.TestScript, neg bool, args []string) {
 	fmt.Fprintln(ts.Stdout(), s.names(data.Replace(annotations[0][2])))
 }
 
-var digests = regexp.MustCompile(`sha256:[0-9a-f]{64}`)
+var (
+	digests    = regexp.MustCompile(`sha256:[0-9a-f]{64}`)
+	logEntries = regexp.MustCompile(`log entries [0-9, ]+,`)
+)
 
 // names replaces what differs from run to run, and from one version of Go to the next.
 func (s *script) names(text string) string {
@@ -255,6 +264,7 @@ func (s *script) names(text string) string {
 		host, _, _ := strings.Cut(strings.TrimPrefix(url, "http://"), "/")
 		return host
 	}
+	text = logEntries.ReplaceAllString(text, "log entries N,")
 	return digests.ReplaceAllString(strings.NewReplacer(
 		cmp.Or(s.digest, "none"), "DIGEST", s.job.RegistryNoReferrers, "REGISTRY", s.job.RegistryWithLogin, "REGISTRY", s.job.Registry, "REGISTRY",
 		host(s.job.RekorURL), "REKOR", host(s.job.FulcioURL), "FULCIO", host(s.job.TUFURL), "TUF",

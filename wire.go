@@ -24,6 +24,9 @@ const catalogLimit = 20 * time.Minute
 // where the runner mounts none.
 func workFolder(temp string) (string, error) {
 	const passable = 0o711 // the child, another user, passes through and can list nothing
+	if info, err := os.Stat(temp); err == nil && info.Mode().Perm()&0o001 == 0 && os.Geteuid() == 0 {
+		temp = os.TempDir() // a runner with a umask of 077
+	}
 	if err := os.MkdirAll(temp, passable); err != nil {
 		return "", fmt.Errorf("make temporary folder: %w", err)
 	}

@@ -33,6 +33,7 @@ type Bundle struct {
 	Envelope  []byte // DSSE envelope, JSON, byte for byte what went to the log
 	Signer    Identity
 	Entry     LogEntry
+	Took      time.Duration // to sign, log and verify
 }
 
 // Attachment says where a bundle is stored in the registry.

@@ -65,7 +65,7 @@ func (p *Pipeline) catalog(ctx context.Context, req Request, res *Result) error 
 	if err := p.Downloader.Download(ctx, images, p.LayoutDir); err != nil {
 		return fmt.Errorf("download %s: %w", res.Subject.Ref, err)
 	}
-	p.Log.InfoContext(ctx, "downloaded", slog.Int("images", len(images)), took(start))
+	p.Log.InfoContext(ctx, "downloaded", slog.String("digest", res.Subject.Ref.DigestStr()), slog.Int("images", len(images)), took(start))
 	docs := make([]*SBOM, len(images))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(maxCatalogs)

@@ -131,12 +131,17 @@ func (p *Pipeline) preflight(ctx context.Context, req Request, res *Result) (err
 	return nil
 }
 
-// excuse turns a refusal of the preflight into a warning if this is a dry run.
+// excuse turns a missing right into a warning if this is a dry run. Other errors stay.
 func (p *Pipeline) excuse(ctx context.Context, req Request, err error) error {
-	if !req.DryRun || ctx.Err() != nil {
+	why := problem.From(err)
+	switch why.Code {
+	case problem.IDTokenPermission, problem.RegistryLogin, problem.RegistryDenied, problem.PrivateRepository:
+	default:
 		return err
 	}
-	why := problem.From(err)
+	if !req.DryRun {
+		return err
+	}
 	p.Log.WarnContext(ctx, "a real run would fail here: "+why.What+" "+why.Why)
 	return nil
 }

@@ -21,12 +21,12 @@ func (p *Pipeline) sign(ctx context.Context, req Request, res *Result) error {
 	}
 	res.Bundles, err = p.Signer.Sign(ctx, statements)
 	for _, b := range res.Bundles {
-		p.Log.InfoContext(ctx, "logged "+describe(b.Statement), slog.String("digest", b.Statement.About.Ref.DigestStr()), slog.Int64("log-index", b.Entry.Index))
+		p.Log.InfoContext(ctx, "logged "+describe(b.Statement), slog.String("digest", b.Statement.About.Ref.DigestStr()), slog.Int64("log-index", b.Entry.Index), slog.Duration("took", b.Took))
 	}
 	if err != nil {
 		return fmt.Errorf("sign %s: %w", res.Subject.Ref, err)
 	}
-	p.Log.InfoContext(ctx, "verified", slog.Int("bundles", len(res.Bundles)), took(start))
+	p.Log.InfoContext(ctx, "verified", slog.String("digest", res.Subject.Ref.DigestStr()), slog.Int("bundles", len(res.Bundles)), took(start))
 	return nil
 }
 
@@ -67,7 +67,7 @@ func (p *Pipeline) readBack(ctx context.Context, res *Result) error {
 			return fmt.Errorf("verify %s: %w", a.Manifest.Ref, err)
 		}
 	}
-	p.Log.InfoContext(ctx, "verified in the registry", slog.Int("bundles", len(stored)), took(start))
+	p.Log.InfoContext(ctx, "verified in the registry", slog.String("digest", res.Subject.Ref.DigestStr()), slog.Int("bundles", len(stored)), took(start))
 	return nil
 }
 

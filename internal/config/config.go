@@ -1,5 +1,7 @@
 // Package config turns the inputs of the step and the environment of the job into one
-// validated [Config]. It makes no network request and reports every mistake at once.
+// validated [Config]. It makes no network request and reports every mistake at once; the
+// content of the files that inputs name is internal/sigstore's to judge, also before any
+// request.
 package config
 
 import (
@@ -36,7 +38,6 @@ type Config struct {
 type Registry struct {
 	Username string // empty: anonymous
 	Password secret.String
-	HTTP     bool // plain http is allowed
 }
 
 // Sigstore is the Sigstore instance that signs. Where a field is empty, the TUF
@@ -118,7 +119,6 @@ func (r *reader) registry(img Image, job Job) Registry {
 	reg := Registry{
 		Username: r.text("registry-username"),
 		Password: secret.New(r.text("registry-password")),
-		HTTP:     r.flag("allow-http-registry"),
 	}
 	switch {
 	case reg.Username != "" && reg.Password.Empty():

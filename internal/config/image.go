@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"net"
 	"regexp"
 	"strings"
 
@@ -15,14 +16,6 @@ type Image struct {
 	Ref name.Reference
 	// Digest is what Ref must resolve to; the zero Hash if the user named none.
 	Digest v1.Hash
-}
-
-// Tag is the tag that the user wrote, or "" if they wrote a digest alone.
-func (i Image) Tag() string {
-	if t, ok := i.Ref.(name.Tag); ok {
-		return t.TagStr()
-	}
-	return ""
 }
 
 const imageExample = "image: ghcr.io/owner/name:tag"
@@ -57,13 +50,17 @@ func (r *reader) reference(s string, digest v1.Hash) Image {
 		digest = inRef
 	}
 	options := []name.Option{name.WeakValidation}
-	if v := r.text("allow-http-registry"); strings.EqualFold(v, "true") {
+	allowHTTP := r.flag("allow-http-registry")
+	if allowHTTP {
 		options = append(options, name.Insecure)
 	}
 	tag, err := name.NewTag(tagged, options...)
 	if err != nil {
 		r.wrong("image", quote(s)+" is not an image reference", imageExample)
 		return Image{}
+	}
+	if registry := tag.Context().Registry; !allowHTTP && registry.Scheme() == "http" && !loopback(registry.RegistryStr()) {
+		r.wrong("allow-http-registry", "the library would talk plain http to the private address "+quote(registry.RegistryStr()), "allow-http-registry: true")
 	}
 	switch {
 	case strings.HasSuffix(tagged, ":"+tag.TagStr()):
@@ -74,6 +71,16 @@ func (r *reader) reference(s string, digest v1.Hash) Image {
 		r.wrong("image", quote(s)+" has neither tag nor digest", "image: "+s+"@${{ steps.push.outputs.digest }}")
 	}
 	return Image{}
+}
+
+// loopback reports whether a registry, with or without port, is this machine.
+func loopback(registry string) bool {
+	host, _, err := net.SplitHostPort(registry)
+	if err != nil {
+		host = registry
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || (ip != nil && ip.IsLoopback())
 }
 
 // spelled finds the mistakes that people make in references, for better words than

@@ -159,7 +159,11 @@ func (r *reader) serviceURL(input string) *url.URL {
 	}
 	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") ||
 		u.RawQuery != "" || u.Fragment != "" {
-		r.wrong(input, quote(v)+" is not the URL of a service", input+": https://"+strings.TrimSuffix(input, "-url")+".example.com")
+		shown := quote(v)
+		if strings.Contains(v, "@") { // a password may stand before it
+			shown = "it"
+		}
+		r.wrong(input, shown+" is not the URL of a service", input+": https://"+strings.TrimSuffix(input, "-url")+".example.com")
 		return nil
 	}
 	u.Path = strings.TrimRight(u.Path, "/")

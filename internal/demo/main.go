@@ -154,7 +154,7 @@ func (d *demo) cosign(ctx context.Context) error {
 		return nil
 	}
 	args := strings.Fields(d.outputs["verify-command"])[1:]
-	args = append(args, "--trusted-root", d.sandbox.First.TrustedRoot)
+	args = append(args, "--new-bundle-format", "--trusted-root", d.sandbox.First.TrustedRoot) // cosign 2 needs both
 	return show(exec.CommandContext(ctx, program, args...))
 }
 

@@ -24,8 +24,9 @@ const (
 	RegistryUnavailable Code = "registry-unavailable"
 	RegistryUnreachable Code = "registry-unreachable"
 
-	SBOMFailed Code = "sbom-failed"
-	SBOMEmpty  Code = "sbom-empty"
+	SBOMFailed   Code = "sbom-failed"
+	SBOMEmpty    Code = "sbom-empty"
+	SBOMTooLarge Code = "sbom-too-large"
 
 	TrustRoot            Code = "trust-root"
 	FulcioUnavailable    Code = "fulcio-unavailable"
@@ -57,7 +58,7 @@ var exits = map[Code]int{
 	ImageNotFound: 4, ImageUnsupported: 4, DigestMismatch: 4, PlatformUnknown: 4,
 	RegistryUnavailable: 4, RegistryUnreachable: 4,
 
-	SBOMFailed: 5, SBOMEmpty: 5,
+	SBOMFailed: 5, SBOMEmpty: 5, SBOMTooLarge: 5,
 
 	TrustRoot: 6, FulcioUnavailable: 6, FulcioRejected: 6, RekorUnavailable: 6, RekorRejected: 6,
 	TimestampUnavailable: 6,

@@ -22,7 +22,7 @@ func TestExitOfEveryCode(t *testing.T) {
 		2:   {"input-invalid", "private-repository"},
 		3:   {"id-token-claims", "id-token-permission", "id-token-request", "registry-denied", "registry-login"},
 		4:   {"digest-mismatch", "image-not-found", "image-unsupported", "platform-unknown", "registry-unavailable", "registry-unreachable"},
-		5:   {"sbom-empty", "sbom-failed"},
+		5:   {"sbom-empty", "sbom-failed", "sbom-too-large"},
 		6:   {"fulcio-rejected", "fulcio-unavailable", "rekor-rejected", "rekor-unavailable", "timestamp-unavailable", "trust-root"},
 		7:   {"attach-failed", "read-back-missing", "referrers-refused"},
 		8:   {"bundle-invalid"},

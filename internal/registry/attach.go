@@ -35,7 +35,7 @@ const (
 // order of bundles; on a registry without the referrers API one write of the fallback
 // index then makes them visible together.
 func (c *Client) Attach(ctx context.Context, m attest.Manifest, bundles []*attest.Bundle) ([]*attest.Attachment, error) {
-	s, err := c.session(ctx, m.Ref.Context())
+	s, err := c.writer(ctx, m.Ref.Context())
 	if err != nil {
 		return nil, err
 	}
@@ -61,16 +61,17 @@ func (c *Client) Attach(ctx context.Context, m attest.Manifest, bundles []*attes
 	if api {
 		return stored, nil
 	}
-	if err := s.addToFallback(ctx, m, listed); err != nil {
-		return nil, c.explainAttach(err, m)
+	written, err := s.addToFallback(ctx, m, listed)
+	if err != nil {
+		return visible(stored, written), c.explainAttach(err, m)
 	}
 	return stored, nil
 }
 
-// visible is what verifiers can already find when Attach fails: without the referrers
-// API nothing is, before the fallback index is written.
-func visible(stored []*attest.Attachment, api bool) []*attest.Attachment {
-	if api {
+// visible is what verifiers can already find when Attach fails: all that is stored if it is
+// listed, by the referrers API or the fallback index.
+func visible(stored []*attest.Attachment, listed bool) []*attest.Attachment {
+	if listed {
 		return stored
 	}
 	return nil
@@ -135,7 +136,7 @@ func refused(err error) error {
 		Code: problem.ReferrersRefused,
 		What: "The registry refuses the manifest that ties a signature to the image.",
 		Why:  fmt.Sprintf("It answered %d to an OCI 1.1 manifest with subject and artifactType.", terr.StatusCode),
-		Fix:  "Use a registry that takes OCI 1.1 artifacts, such as ghcr.io, Docker Hub, Harbor 2.9 or distribution 2.8, or update this one.",
+		Fix:  "Use a registry that accepts manifests with a subject, or update this one.",
 		Err:  err,
 	}
 }

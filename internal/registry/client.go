@@ -53,8 +53,9 @@ func New(o Options) *Client {
 	return &Client{options: o, sessions: map[string]*session{}}
 }
 
-// session is an authenticated connection to one repository. The handshake is made once;
-// every later request of the run, the library's included, goes through it.
+// session is an authenticated connection to one repository, to read or to write. The
+// handshake is made once; every later request of the run, the library's included, goes
+// through it.
 type session struct {
 	repo name.Repository
 	http *http.Client
@@ -64,14 +65,26 @@ type session struct {
 	referrers *bool           // whether the referrers API answers; nil: not asked yet
 }
 
-func (c *Client) session(ctx context.Context, repo name.Repository) (*session, error) {
+// reader returns the session that may read repo.
+func (c *Client) reader(ctx context.Context, repo name.Repository) (*session, error) {
+	return c.session(ctx, repo, transport.PullScope)
+}
+
+// writer returns the session that may read and write repo. Where there is no right to
+// write, ghcr.io gives no token at all, so that reading must not depend on it.
+func (c *Client) writer(ctx context.Context, repo name.Repository) (*session, error) {
+	return c.session(ctx, repo, transport.PushScope)
+}
+
+func (c *Client) session(ctx context.Context, repo name.Repository, actions string) (*session, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if s := c.sessions[repo.Name()]; s != nil {
+	scope := repo.Scope(actions)
+	key := repo.RegistryStr() + " " + scope
+	if s := c.sessions[key]; s != nil {
 		return s, nil
 	}
-	scopes := []string{repo.Scope(transport.PushScope)} // pull and push
-	rt, err := transport.NewWithContext(ctx, repo.Registry, c.authenticator(), c.options.Transport, scopes)
+	rt, err := transport.NewWithContext(ctx, repo.Registry, c.authenticator(), c.options.Transport, []string{scope})
 	if err != nil {
 		return nil, c.explain(err, repo)
 	}
@@ -80,7 +93,7 @@ func (c *Client) session(ctx context.Context, repo name.Repository) (*session, e
 		http:     &http.Client{Transport: rt, CheckRedirect: sameHost},
 		uploaded: map[string]bool{},
 	}
-	c.sessions[repo.Name()] = s
+	c.sessions[key] = s
 	return s, nil
 }
 

@@ -2,7 +2,10 @@ package registry
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"net"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
@@ -24,7 +27,7 @@ func (c *Client) Download(ctx context.Context, images []attest.Image, dir string
 	}
 	have := map[v1.Hash]bool{}
 	for _, img := range images {
-		s, err := c.session(ctx, img.Ref.Context())
+		s, err := c.reader(ctx, img.Ref.Context())
 		if err != nil {
 			return err
 		}
@@ -36,11 +39,31 @@ func (c *Client) Download(ctx context.Context, images []attest.Image, dir string
 		if err != nil {
 			return c.explainImage(err, img.Ref)
 		}
-		if err := path.AppendImage(withLayers{remoteImage, layers}); err != nil {
+		if err := appendImage(ctx, path, withLayers{remoteImage, layers}); err != nil {
 			return c.explainImage(fmt.Errorf("copy %s: %w", img.Platform, err), img.Ref)
 		}
 	}
 	return nil
+}
+
+// downloadTries is how often an image is asked for whose layers break off on the way,
+// which the transport cannot see: it retries until an answer starts.
+const downloadTries = 3
+
+// appendImage writes an image into the layout. A further try fetches only the blobs that
+// did not arrive whole.
+func appendImage(ctx context.Context, path layout.Path, img v1.Image) (err error) {
+	for range downloadTries {
+		if err = path.AppendImage(img); !brokenOff(err) || ctx.Err() != nil {
+			return err
+		}
+	}
+	return err
+}
+
+func brokenOff(err error) bool {
+	network, ok := errors.AsType[*net.OpError](err)
+	return errors.Is(err, io.ErrUnexpectedEOF) || (ok && network.Op == "read")
 }
 
 // missing returns the layers that are not in have yet, and adds them to it.

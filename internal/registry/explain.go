@@ -2,11 +2,13 @@ package registry
 
 import (
 	"context"
-	"crypto/x509"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -25,11 +27,13 @@ func (c *Client) explain(err error, repo name.Repository) error {
 		return err
 	}
 	if terr, ok := errors.AsType[*transport.Error](err); ok {
-		switch terr.StatusCode {
-		case http.StatusUnauthorized:
+		switch {
+		case terr.StatusCode == http.StatusUnauthorized:
 			return c.login(err, repo)
-		case http.StatusForbidden:
+		case terr.StatusCode == http.StatusForbidden:
 			return c.denied(err, repo)
+		case terr.Request != nil && terr.Request.URL.Path == "/v2/":
+			return noRegistry(err, repo)
 		}
 		return err
 	}
@@ -43,6 +47,33 @@ func (c *Client) explain(err error, repo name.Repository) error {
 		}
 	}
 	return unreachable(err, repo)
+}
+
+// noRegistry explains a host that does not speak the registry's protocol at all.
+func noRegistry(err error, repo name.Repository) error {
+	return &problem.Problem{
+		Code: problem.RegistryUnreachable,
+		What: fmt.Sprintf("%s is not a container registry.", repo.RegistryStr()),
+		Why:  "To the question whether it is one, " + cause(err) + ".",
+		Fix:  "Check the host name in `image`: it is ghcr.io and not github.com, for example.",
+		Err:  err,
+	}
+}
+
+// explainReadBack is explain for reading what was stored: by then it is public, and every
+// failure that is not one of rights says so.
+func (c *Client) explainReadBack(err error, a *attest.Attachment) error {
+	repo := a.Manifest.Ref.Context()
+	if p, ok := errors.AsType[*problem.Problem](c.explain(err, repo)); ok && p.Code.Exit() != problem.RegistryUnavailable.Exit() {
+		return p
+	}
+	return &problem.Problem{
+		Code: problem.ReadBackMissing,
+		What: fmt.Sprintf("%s does not serve what it has stored.", repo.RegistryStr()),
+		Why:  fmt.Sprintf("The manifest %s was accepted, but cannot be read back: %s.", a.Manifest.Ref.DigestStr(), cause(err)),
+		Fix:  "Run the job again. If it lasts, look at the status page of the registry.",
+		Err:  err,
+	}
 }
 
 // explainImage is explain for reading an image: there, 404 has a meaning of its own.
@@ -113,7 +144,10 @@ func cause(err error) string {
 	if terr, ok := errors.AsType[*transport.Error](err); ok {
 		return fmt.Sprintf("it answered %d %s", terr.StatusCode, http.StatusText(terr.StatusCode))
 	}
-	return "the connection failed"
+	if _, ok := errors.AsType[*url.Error](err); ok {
+		return "the connection failed"
+	}
+	return err.Error()
 }
 
 func (c *Client) login(err error, repo name.Repository) *problem.Problem {
@@ -149,7 +183,7 @@ func (c *Client) denied(err error, repo name.Repository) *problem.Problem {
 	}
 }
 
-// unreachable explains failures below HTTP.
+// unreachable explains failures below HTTP. What did not fail there passes unchanged.
 func unreachable(err error, repo name.Repository) error {
 	p := &problem.Problem{
 		Code: problem.RegistryUnreachable,
@@ -157,21 +191,26 @@ func unreachable(err error, repo name.Repository) error {
 		Err:  err,
 	}
 	host, _, _ := strings.Cut(repo.RegistryStr(), ":")
-	_, isNetwork := errors.AsType[*net.OpError](err)
-	_, isCertificate := errors.AsType[x509.UnknownAuthorityError](err)
+	_, isRequest := errors.AsType[*url.Error](err)
+	network, isNetwork := errors.AsType[*net.OpError](err)
+	isDial := isNetwork && network.Op == "dial"
+	_, isCertificate := errors.AsType[*tls.CertificateVerificationError](err)
 	switch {
 	case strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
 		p.Why = "It speaks plain http, and https is expected."
 		p.Fix = "If that is what you want, as for a service container, write below `with:`\n  allow-http-registry: true"
 	case isCertificate:
-		p.Why = "Its certificate is signed by an authority that is not in the list of public ones."
-		p.Fix = "Give the registry a certificate of a public authority, or use another registry."
-	case isNetwork && (host == "localhost" || host == "127.0.0.1"):
+		p.Why = "Its certificate is not valid for this name, or not signed by one of the public authorities."
+		p.Fix = "Check the host name in `image`. A registry of your own needs a certificate of a public authority."
+	case isDial && (host == "localhost" || host == "127.0.0.1"):
 		p.Why = "A container action runs in a container: localhost is that container and not the runner."
 		p.Fix = "Run the registry as a service container and use its name:\n  image: registry:5000/" + repo.RepositoryStr() + ":tag\n  allow-http-registry: true"
-	case isNetwork:
+	case isDial:
 		p.Why = "The name does not resolve from the runner, or nothing answers there."
 		p.Fix = "Check the host name in `image`, and the firewall or proxy of a self-hosted runner."
+	case isNetwork, isRequest, errors.Is(err, io.ErrUnexpectedEOF):
+		p.Why = "It was made, and broke off again and again."
+		p.Fix = "Run the job again; if it lasts, look at the status page of the registry and at the network of a self-hosted runner."
 	default:
 		return err
 	}

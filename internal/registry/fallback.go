@@ -43,29 +43,31 @@ func fallbackTag(m attest.Manifest) string {
 }
 
 // addToFallback merges entries into the index of m and looks again until they are in it:
-// the protocol has no conditional write, so another writer may have won.
-func (s *session) addToFallback(ctx context.Context, m attest.Manifest, entries []v1.Descriptor) error {
+// the protocol has no conditional write, so another writer may have won. On failure,
+// written says whether verifiers may have seen the entries.
+func (s *session) addToFallback(ctx context.Context, m attest.Manifest, entries []v1.Descriptor) (written bool, err error) {
 	for range mergeTries {
 		f, err := s.readFallback(ctx, m)
 		if err != nil {
-			return err
+			return written, err
 		}
 		changed, err := f.merge(entries)
 		if err != nil {
-			return err
+			return written, err
 		}
 		if !changed {
-			return nil
+			return true, nil
 		}
 		if err := s.putManifest(ctx, fallbackTag(m), types.OCIImageIndex, f.bytes()); err != nil {
-			return indexRefused(m, err)
+			return written, indexRefused(m, err)
 		}
+		written = true
 		pause := settle + rand.N(settle) //nolint:gosec // spreads load, protects nothing
 		if err := httpstack.Wait(ctx, pause); err != nil {
-			return err
+			return written, err
 		}
 	}
-	return &problem.Problem{
+	return false, &problem.Problem{
 		Code: problem.AttachFailed,
 		What: fmt.Sprintf("The list of referrers of %s does not keep what is added to it.", m.Ref),
 		Why:  fmt.Sprintf("It was written %d times, and each time another writer replaced it.", mergeTries),

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 
@@ -14,7 +15,7 @@ import (
 
 // CheckPush implements [attest.Attacher]: it opens an upload and cancels it.
 func (c *Client) CheckPush(ctx context.Context, repo name.Repository) error {
-	s, err := c.session(ctx, repo)
+	s, err := c.writer(ctx, repo)
 	if err != nil {
 		return err
 	}
@@ -49,8 +50,9 @@ func (s *session) openUpload(ctx context.Context) (*url.URL, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open upload: %w", err)
 	}
-	// The session's credentials go to the registry alone.
-	if location.Host != start.Host {
+	// Some registries take uploads on another host. The session gives its credentials to
+	// the registry alone; https, and a name and not an address, keep the rest in bounds.
+	if location.Host != start.Host && (location.Scheme != "https" || net.ParseIP(location.Hostname()) != nil) {
 		return nil, fmt.Errorf("open upload: the registry sends us to another host, %s", location.Host)
 	}
 	return location, nil

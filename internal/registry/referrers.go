@@ -86,13 +86,23 @@ func (s *session) referrersPage(ctx context.Context, page *url.URL) (got *answer
 	}
 	req.Header.Set("Accept", string(types.OCIImageIndex))
 	got, err = s.do(req, http.StatusOK)
-	if terr, is := errors.AsType[*transport.Error](err); is && terr.StatusCode != http.StatusUnauthorized && terr.StatusCode != http.StatusForbidden {
+	if noSuchAPI(err) {
 		return nil, false, nil
 	}
 	if err != nil {
 		return nil, false, err
 	}
 	return got, mediaType(got.header) == types.OCIImageIndex, nil
+}
+
+// noSuchAPI recognises how registries without the API answer: 404 by the specification,
+// and in the wild a redirect, 400, 403, 405, 406 or 501.
+func noSuchAPI(err error) bool {
+	if serr, ok := errors.AsType[*httpstack.StatusError](err); ok {
+		return serr.Status == http.StatusNotImplemented
+	}
+	terr, ok := errors.AsType[*transport.Error](err)
+	return ok && terr.StatusCode != http.StatusUnauthorized
 }
 
 // list returns the referrers of m as a verifier finds them.
@@ -119,12 +129,12 @@ var readBackWaits = []time.Duration{0, 500 * time.Millisecond, time.Second, 2 * 
 func (c *Client) ReadBack(ctx context.Context, attachments []*attest.Attachment) ([][]byte, error) {
 	out := make([][]byte, len(attachments))
 	for i, a := range attachments {
-		s, err := c.session(ctx, a.Manifest.Ref.Context())
+		s, err := c.writer(ctx, a.Manifest.Ref.Context())
 		if err != nil {
 			return nil, err
 		}
 		if out[i], err = s.readBack(ctx, a); err != nil {
-			return nil, c.explain(err, s.repo)
+			return nil, c.explainReadBack(err, a)
 		}
 	}
 	return out, nil
@@ -141,9 +151,14 @@ func (s *session) readBack(ctx context.Context, a *attest.Attachment) ([]byte, e
 		if err != nil {
 			return nil, err
 		}
-		if slices.ContainsFunc(list, func(d v1.Descriptor) bool { return d.Digest == a.Manifest.Digest() }) {
-			return s.bundle(ctx, a.Manifest)
+		if !slices.ContainsFunc(list, func(d v1.Descriptor) bool { return d.Digest == a.Manifest.Digest() }) {
+			continue
 		}
+		bundle, err := s.bundle(ctx, a.Manifest)
+		if terr, ok := errors.AsType[*transport.Error](err); ok && terr.StatusCode == http.StatusNotFound {
+			continue // listed, and not served everywhere yet
+		}
+		return bundle, err
 	}
 	return nil, &problem.Problem{
 		Code: problem.ReadBackMissing,

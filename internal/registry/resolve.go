@@ -17,7 +17,7 @@ import (
 // Resolve implements [attest.Resolver]. It asks for the manifest and, where the index
 // does not tell a platform, for the image's config.
 func (c *Client) Resolve(ctx context.Context, ref name.Reference, expected v1.Hash, platforms []v1.Platform) (*attest.Subject, error) {
-	s, err := c.session(ctx, ref.Context())
+	s, err := c.reader(ctx, ref.Context())
 	if err != nil {
 		return nil, err
 	}
@@ -100,10 +100,12 @@ func (c *Client) index(ctx context.Context, s *session, desc *remote.Descriptor,
 	if err != nil {
 		return fmt.Errorf("read index %s: %w", subject.Ref, err)
 	}
+	seen := map[v1.Hash]bool{}
 	for _, d := range m.Manifests {
-		if isAttestation(d) {
+		if isAttestation(d) || seen[d.Digest] {
 			continue
 		}
+		seen[d.Digest] = true
 		if !d.MediaType.IsImage() {
 			return unsupported(subject.Manifest, "an index that contains "+string(d.MediaType))
 		}
@@ -154,7 +156,7 @@ func choose(subject *attest.Subject, wanted []v1.Platform) error {
 	for _, img := range subject.Images {
 		match := false
 		for i, w := range wanted {
-			if img.Platform.Satisfies(w) {
+			if plain(img.Platform).Satisfies(plain(w)) {
 				match, used[i] = true, true
 			}
 		}
@@ -169,6 +171,15 @@ func choose(subject *attest.Subject, wanted []v1.Platform) error {
 	}
 	subject.Images = chosen
 	return nil
+}
+
+// plain leaves out the variant that is the only one: builders write linux/arm64 and
+// linux/arm64/v8 for the same.
+func plain(p v1.Platform) v1.Platform {
+	if p.Architecture == "arm64" && p.Variant == "v8" {
+		p.Variant = ""
+	}
+	return p
 }
 
 func platformUnknown(subject *attest.Subject, wanted v1.Platform) error {

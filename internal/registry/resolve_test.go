@@ -345,8 +345,8 @@ func TestServerErrors(t *testing.T) {
 				network := transport.New(transport.Options{Base: inProcess{requests}, Log: slog.New(slog.DiscardHandler)})
 				_, err := client(network).Resolve(t.Context(), reference(t, repository+":v1"), v1.Hash{}, nil)
 				goldenProblem(t, "unavailable-"+name, err)
-				if got := len(requests.seen(http.MethodGet, "/")); got != 5 {
-					t.Errorf("%d requests, want 5: one layer retries four times, and no other does", got)
+				if got := len(requests.seen(http.MethodGet, "/")); got != 6 {
+					t.Errorf("%d requests, want 6: one layer retries five times, and no other does", got)
 				}
 			})
 		})

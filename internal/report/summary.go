@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"seal-image/internal/attest"
@@ -45,12 +46,25 @@ func failure(b *strings.Builder, res *attest.Result, p *problem.Problem) {
 	fmt.Fprintf(b, "### Not sealed: %s\n\n", text(p.What))
 	fmt.Fprintf(b, "%s\n\n```text\n%s\n```\n\n", paragraphs(p.Why), fenced(p.Fix))
 	if len(res.Bundles) == 0 {
-		b.WriteString("No signature was logged, and nothing was attached.\n")
+		b.WriteString("No signature is known to be in the transparency log, and nothing was attached.\n")
 		return
 	}
 	fmt.Fprintf(b, "**Already public**: %d of the entries below are in the transparency log for good; %d are attached to the image, and a verifier may accept those.\n\n",
 		len(res.Bundles), len(res.Attachments))
 	entries(b, res)
+}
+
+// Public is a line that says what a failed run had made public; empty if it is not known
+// to have made anything so.
+func Public(res *attest.Result) string {
+	if len(res.Bundles) == 0 {
+		return ""
+	}
+	indexes := make([]string, len(res.Bundles))
+	for i, b := range res.Bundles {
+		indexes[i] = strconv.FormatInt(b.Entry.Index, 10)
+	}
+	return fmt.Sprintf("Already public: log entries %s, of which %d are attached to the image.", strings.Join(indexes, ", "), len(res.Attachments))
 }
 
 func name(s *attest.Subject) string {

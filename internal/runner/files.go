@@ -1,7 +1,9 @@
 package runner
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -30,8 +32,11 @@ func (j *Job) WriteFiles(folder string, files map[string][]byte) error {
 		written = append(written, name)
 		return workspace.WriteFile(name, data, 0o644)
 	}
-	if err := write(".gitignore", []byte("*\n")); err != nil {
-		return writeProblem(folder, err)
+	// A folder that is there already may have its own.
+	if _, err := workspace.Lstat(filepath.Join(folder, ".gitignore")); errors.Is(err, fs.ErrNotExist) {
+		if err := write(".gitignore", []byte("*\n")); err != nil {
+			return writeProblem(folder, err)
+		}
 	}
 	for name, data := range files {
 		if err := write(name, data); err != nil {

@@ -94,12 +94,6 @@ func TestWriteFilesSymlink(t *testing.T) {
 			}
 			symlink(t, filepath.Join(outside, "precious"), filepath.Join(workspace, "out", "results.json"))
 		},
-		".gitignore": func(t *testing.T, workspace, outside string) {
-			if err := os.Mkdir(filepath.Join(workspace, "out"), 0o755); err != nil {
-				t.Fatal(err)
-			}
-			symlink(t, filepath.Join(outside, "precious"), filepath.Join(workspace, "out", ".gitignore"))
-		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -139,4 +133,23 @@ func TestWriteFilesRefused(t *testing.T) {
 
 	job, _, _ = newJob(t, map[string]string{"GITHUB_WORKSPACE": "/no/such/folder"})
 	_ = wantProblem(t, job.WriteFiles("out", nil), problem.RunnerFiles)
+}
+
+// A folder that is in the repository keeps the .gitignore that it has there.
+func TestWriteFilesKeepsGitignore(t *testing.T) {
+	t.Parallel()
+	job, _, getenv := newJob(t, nil)
+	own := filepath.Join(getenv("GITHUB_WORKSPACE"), "docs", ".gitignore")
+	if err := os.MkdirAll(filepath.Dir(own), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(own, []byte("*.tmp\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := job.WriteFiles("docs", map[string][]byte{"results.json": []byte("{}")}); err != nil {
+		t.Fatal(err)
+	}
+	if content, err := os.ReadFile(own); err != nil || string(content) != "*.tmp\n" {
+		t.Errorf(".gitignore is %q, %v", content, err)
+	}
 }

@@ -6,6 +6,7 @@
 package runner
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -29,6 +30,7 @@ type Job struct {
 	action *actions.Action
 	log    *slog.Logger
 	step   string // title of the open section
+	notes  []string
 }
 
 // New returns the job that getenv describes; its log goes to out. It reads no file.
@@ -130,11 +132,16 @@ func (j *Job) SetOutputs(outputs map[string]string) error {
 			return fmt.Errorf("output %s: %q cannot be written as one line", name, value)
 		}
 	}
-	return written("GITHUB_OUTPUT", func() {
+	err := written("GITHUB_OUTPUT", func() {
 		for _, name := range slices.Sorted(maps.Keys(outputs)) {
 			j.action.SetOutput(name, outputs[name])
 		}
 	})
+	if err != nil {
+		// The file is this step's alone: no output is better than some.
+		return errors.Join(err, os.Truncate(j.getenv("GITHUB_OUTPUT"), 0))
+	}
+	return nil
 }
 
 // AddSummary appends Markdown to the summary of the step. GitHub drops a summary of more
@@ -154,6 +161,13 @@ func written(file string, write func()) (err error) {
 	return nil
 }
 
+// Note adds a line to what Finish says of a failure.
+func (j *Job) Note(text string) {
+	if text != "" {
+		j.notes = append(j.notes, text)
+	}
+}
+
 // Finish reports how the run ended and returns the exit status. A failure becomes one
 // annotation, and a section with the whole chain of errors.
 func (j *Job) Finish(err error) int {
@@ -161,7 +175,7 @@ func (j *Job) Finish(err error) int {
 		return 0
 	}
 	p := problem.From(err)
-	text := p.Why + "\n" + p.Fix
+	text := strings.Join(append([]string{p.Why, p.Fix}, j.notes...), "\n")
 	j.action.WithFieldsMap(map[string]string{"title": Escape(p.What)}).Errorf("%s", escapeLines(text))
 	j.action.Group("Details")
 	fmt.Fprintf(j.out, "code: %s\nstep: %s\nerror: %s\nhelp: %s\n", p.Code, Escape(j.step), Escape(err.Error()), j.help(p.Code))

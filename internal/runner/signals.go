@@ -35,7 +35,7 @@ func cancelled(s problem.Signal) error {
 		Code: problem.Cancelled,
 		What: "The run was cancelled.",
 		Why:  "The runner stopped this step: somebody cancelled the job, or `timeout-minutes` was over.",
-		Fix:  "Run the job again. What had been signed by then is in the summary.",
+		Fix:  "Run the job again. What is known to have been signed by then is in the summary.",
 		Err:  s,
 	}
 }

@@ -150,7 +150,7 @@ func killGroup(cmd *exec.Cmd) error {
 // environment is all that the child gets to know.
 func environment(tmp string) []string {
 	env := []string{"TMPDIR=" + tmp, "GOMAXPROCS=" + strconv.Itoa(runtime.GOMAXPROCS(0))}
-	const share = 0.75 // the parent and the page cache live too
+	const share = 0.375 // two children at a time, and the parent and the page cache live too
 	limit, err := memlimit.ApplyRatio(memlimit.ApplyFallback(memlimit.FromCgroup, memlimit.FromSystem), share)()
 	if err != nil {
 		return env

@@ -8,15 +8,18 @@ package sigstore
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
 	"sync"
+	"time"
 
 	"github.com/sigstore/sigstore-go/pkg/sign"
 	"golang.org/x/sync/errgroup"
 
 	"seal-image/internal/attest"
+	"seal-image/internal/problem"
 	"seal-image/internal/secret"
 )
 
@@ -119,6 +122,9 @@ func (s *Signer) Sign(ctx context.Context, statements []*attest.Statement) ([]*a
 	if err != nil {
 		return nil, err
 	}
+	if err := services.fits(statements); err != nil {
+		return nil, err
+	}
 	key, err := s.certify(ctx, services)
 	if err != nil {
 		return nil, err
@@ -151,6 +157,30 @@ func first(errs []error) error {
 	}
 	return nil
 }
+
+// maxPublicRequest is the size above which the public Rekor drops a request without a word:
+// https://github.com/sigstore/rekor/issues/2808. Other logs answer for themselves.
+const maxPublicRequest = 4 << 20
+
+// fits refuses what the log would not take, before anything is public.
+func (s *services) fits(statements []*attest.Statement) error {
+	for _, st := range statements {
+		// A log of version 1 gets the whole envelope, its payload in base64.
+		size := base64.StdEncoding.EncodedLen(len(st.Payload))
+		if size <= maxPublicRequest || !below(s.rekor, "sigstore.dev") {
+			continue
+		}
+		return &problem.Problem{
+			Code: problem.SBOMTooLarge,
+			What: fmt.Sprintf("The SBOM of %s is too large for the public transparency log.", st.About.Ref),
+			Why:  fmt.Sprintf("It has %.1f MiB, which makes a request of %.1f MiB; the log refuses more than 4 MiB. Nothing was signed.", mib(len(st.Payload)), mib(size)),
+			Fix:  "Sign without SBOM with `sbom: false`, or use a Rekor of your own: fulcio-url, rekor-url and trusted-root.",
+		}
+	}
+	return nil
+}
+
+func mib(bytes int) float64 { return float64(bytes) / (1 << 20) }
 
 // certify makes the key of the run and has it certified. The certificate is checked
 // before anything is signed with it.
@@ -188,6 +218,7 @@ func (s *Signer) certify(ctx context.Context, services *services) (*certified, e
 
 // signOne signs, logs and verifies one statement.
 func (s *Signer) signOne(ctx context.Context, services *services, key *certified, st *attest.Statement) (*attest.Bundle, error) {
+	start := time.Now()
 	proto, err := sign.Bundle(
 		&sign.DSSEData{Data: st.Payload, PayloadType: attest.PayloadType},
 		key.Keypair,
@@ -207,6 +238,7 @@ func (s *Signer) signOne(ctx context.Context, services *services, key *certified
 	if err := verify(services, key.identity, b.JSON, st); err != nil {
 		return b, notValid(st, err) // it is in the log all the same
 	}
+	b.Took = time.Since(start).Round(time.Millisecond)
 	return b, nil
 }
 

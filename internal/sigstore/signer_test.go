@@ -447,3 +447,34 @@ func TestVerifyBeforeAnything(t *testing.T) {
 		t.Error("no error")
 	}
 }
+
+// TestTooLarge: what the public log would drop without a word is refused before Fulcio or
+// the log is asked; another log answers for itself.
+func TestTooLarge(t *testing.T) {
+	t.Parallel()
+	for rekor, want := range map[string]problem.Code{
+		"https://rekor.sigstore.dev": problem.SBOMTooLarge,
+		"https://rekor.example.com":  "", // it goes there
+	} {
+		i := newInstance(t)
+		o := options(t, i, token(t, claims(nil)))
+		o.Instance.RekorURL = rekor
+		s := newSigner(t, o)
+		large := statements(t, "a")[:1]
+		large[0].Payload = append(large[0].Payload, bytes.Repeat([]byte(" "), 3<<20)...)
+		_, err := s.Sign(t.Context(), large)
+		if want == "" {
+			if err != nil && problem.From(err).Code == problem.SBOMTooLarge {
+				t.Errorf("%s: %v", rekor, err)
+			}
+			continue
+		}
+		if p := problem.From(err); p == nil || p.Code != want {
+			t.Errorf("%s: %v, want %s", rekor, err, want)
+		}
+		if len(i.requests) > 0 {
+			t.Errorf("%s: requests %v", rekor, i.requests)
+		}
+		goldenProblem(t, "too-large", err)
+	}
+}

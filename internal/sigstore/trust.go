@@ -85,7 +85,9 @@ func (t *trust) load(ctx context.Context, rt http.RoundTripper) (*services, erro
 	if config == nil {
 		return s, nil
 	}
-	if err := s.choose(config, time.Now()); err != nil {
+	if err := s.choose(config, time.Now()); err != nil && t.config == nil {
+		return nil, t.noTrust(ctx, fmt.Errorf("signing config: %w", err))
+	} else if err != nil {
 		return nil, badFile("signing-config", "a signing config that we can use", err)
 	}
 	return s, nil

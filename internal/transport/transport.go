@@ -20,8 +20,8 @@ import (
 )
 
 const (
-	// maxRetries and the waits give about 15 s before a service counts as down.
-	maxRetries = 4
+	// maxRetries and the waits give 3 to 16 s, by chance, before a service counts as down.
+	maxRetries = 5
 	waitMin    = 500 * time.Millisecond
 	waitMax    = 30 * time.Second // also the longest Retry-After that is honoured
 
@@ -44,7 +44,7 @@ type Options struct {
 }
 
 // New returns the HTTP stack. A request that fails on the way, or is answered 429 or 5xx
-// (501 excepted), is sent again up to four times with jitter, honouring Retry-After;
+// (501 excepted), is sent again up to five times with jitter, honouring Retry-After;
 // a last such answer becomes a [*StatusError]. All other answers pass unchanged.
 func New(o Options) http.RoundTripper {
 	attempt := &logged{next: cmp.Or(o.Base, pool()), log: o.Log}

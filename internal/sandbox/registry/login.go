@@ -71,6 +71,11 @@ func (l *Login) serveToken(w http.ResponseWriter, r *http.Request) {
 		(&refusal{http.StatusUnauthorized, "UNAUTHORIZED", "wrong name or password"}).write(w)
 		return
 	}
+	// Like ghcr.io: who asks for more than the account may gets nothing, and not less.
+	if !account.Push && strings.Contains(r.URL.Query().Get("scope"), "push") {
+		(&refusal{http.StatusForbidden, "DENIED", "this account may not push"}).write(w)
+		return
+	}
 	token, now := rand.Text(), time.Now()
 	l.mu.Lock()
 	l.tokens[token] = grant{push: account.Push, expires: now.Add(tokenLifetime)}

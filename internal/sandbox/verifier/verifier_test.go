@@ -87,8 +87,10 @@ func TestRefusesBundle(t *testing.T) {
 		{"other identity", with(func(p *verifier.Policy) { p.Identity += "x" }), good, "expected SAN value"},
 		{"other issuer", with(func(p *verifier.Policy) { p.Issuer += "x" }), good, "expected issuer value"},
 		{"other repository", with(func(p *verifier.Policy) { p.Repository += "x" }), good, "SourceRepositoryURI"},
-		{"other type", with(func(p *verifier.Policy) { p.PredicateType = "https://slsa.dev/provenance/v1" }), good,
-			"predicate is " + spdx},
+		{
+			"other type", with(func(p *verifier.Policy) { p.PredicateType = "https://slsa.dev/provenance/v1" }), good,
+			"predicate is " + spdx,
+		},
 		{"other instance", with(func(p *verifier.Policy) { p.Trust = newInstance(t) }), good, "verify: "},
 		{"other image", policy(sigstore), func(t *testing.T, _ image) []byte {
 			return encode(t, sigstore.sign(t, statement(strings.Repeat("0", 64)), true))
@@ -157,8 +159,10 @@ func TestArguments(t *testing.T) {
 		{"no image", "verify -trusted-root x -identity i -issuer u", "missing argument"},
 		{"no identity", "verify -trusted-root x -issuer u r/a@sha256:" + strings.Repeat("0", 64), "missing argument"},
 		{"a tag", "verify -trusted-root x -identity i -issuer u localhost:1/app:v1", "parse image"},
-		{"no trusted root", "verify -trusted-root nowhere -identity i -issuer u r/a@sha256:" + strings.Repeat("0", 64),
-			"read trusted root"},
+		{
+			"no trusted root", "verify -trusted-root nowhere -identity i -issuer u r/a@sha256:" + strings.Repeat("0", 64),
+			"read trusted root",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
