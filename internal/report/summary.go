@@ -49,7 +49,7 @@ func failure(b *strings.Builder, res *attest.Result, p *problem.Problem) {
 		b.WriteString("No signature is known to be in the transparency log, and nothing was attached.\n")
 		return
 	}
-	fmt.Fprintf(b, "**Already public**: %d of the entries below are in the transparency log for good; %d are attached to the image, and a verifier may accept those.\n\n",
+	fmt.Fprintf(b, "**Already public**: the %d entries below are in the transparency log for good. %d of them are attached to the image, and a verifier may accept those.\n\n",
 		len(res.Bundles), len(res.Attachments))
 	entries(b, res)
 }
