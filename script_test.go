@@ -212,8 +212,10 @@ var jwt = regexp.MustCompile(`eyJ[\w-]+\.eyJ[\w-]+\.[\w-]+`)
 func (s *script) sweep(ts *testscript.TestScript, inputs map[string]string, log string) {
 	secrets := []string{s.job.IDTokenRequestToken, s.job.RegistryPassword, s.job.RegistryReaderPassword, inputs["registry-password"], inputs["github-token"]}
 	for _, user := range []string{s.job.RegistryUsername, s.job.RegistryReaderUsername, inputs["registry-username"], "octocat"} {
-		for _, password := range secrets[1:5] { // as they stand in an Authorization header
-			secrets = append(secrets, base64.StdEncoding.EncodeToString([]byte(user+":"+password)))
+		for _, password := range secrets[1:5] {
+			if user != "" && password != "" { // as they stand in an Authorization header
+				secrets = append(secrets, base64.StdEncoding.EncodeToString([]byte(user+":"+password)))
+			}
 		}
 	}
 	look := func(where, text string) {
