@@ -59,6 +59,16 @@ func (r *Result) Signature() *Attachment { return r.find(SignaturePredicateType,
 // of several images has none.
 func (r *Result) Attestation() *Attachment { return r.find(SPDXPredicateType, r.subjectDigest()) }
 
+// AttachmentOf says where b is stored; nil if it is not.
+func (r *Result) AttachmentOf(b *Bundle) *Attachment {
+	for _, a := range r.Attachments {
+		if a.Bundle == b {
+			return a
+		}
+	}
+	return nil
+}
+
 // subjectDigest is the digest that the user named, or "" before it is known.
 func (r *Result) subjectDigest() string {
 	if r.Subject == nil {

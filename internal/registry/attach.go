@@ -43,20 +43,20 @@ func (c *Client) Attach(ctx context.Context, m attest.Manifest, bundles []*attes
 	if err != nil {
 		return nil, c.explainAttach(err, m)
 	}
-	manifests := make([][]byte, len(bundles))
+	referrers := make([]referrer, len(bundles))
 	for i, b := range bundles {
-		if manifests[i], err = s.referrer(ctx, m, b); err != nil {
+		if referrers[i], err = s.referrer(ctx, m, b); err != nil {
 			return nil, c.explainAttach(err, m)
 		}
 	}
 	var stored []*attest.Attachment
 	var listed []v1.Descriptor
-	for i, raw := range manifests {
-		a, desc, err := s.putReferrer(ctx, bundles[i], raw)
-		if err != nil {
-			return visible(stored, api), c.explainAttach(err, m)
+	for i, r := range referrers {
+		if err := s.putManifest(ctx, r.desc.Digest.String(), r.desc.MediaType, r.raw); err != nil {
+			return visible(stored, api), c.explainAttach(refused(err), m)
 		}
-		stored, listed = append(stored, a), append(listed, desc)
+		stored = append(stored, &attest.Attachment{Bundle: bundles[i], Manifest: manifest(s.repo, r.desc)})
+		listed = append(listed, r.desc)
 	}
 	if api {
 		return stored, nil
@@ -77,52 +77,47 @@ func visible(stored []*attest.Attachment, listed bool) []*attest.Attachment {
 	return nil
 }
 
-// referrer stores the blobs of a bundle and returns the manifest that ties them to m.
-// The same bundle gives the same bytes.
-func (s *session) referrer(ctx context.Context, m attest.Manifest, b *attest.Bundle) ([]byte, error) {
+// referrer is a manifest that ties a bundle to an image, and the descriptor that a list of
+// referrers has for it.
+type referrer struct {
+	raw  []byte
+	desc v1.Descriptor
+}
+
+// referrer stores the blobs of a bundle and makes the manifest that ties them to m. The
+// same bundle gives the same bytes.
+func (s *session) referrer(ctx context.Context, m attest.Manifest, b *attest.Bundle) (referrer, error) {
 	config, err := s.putBlob(ctx, emptyConfigType, emptyConfig)
 	if err != nil {
-		return nil, err
+		return referrer{}, err
 	}
 	layer, err := s.putBlob(ctx, attest.BundleMediaType, b.JSON)
 	if err != nil {
-		return nil, err
+		return referrer{}, err
 	}
-	return json.Marshal(v1.Manifest{
-		SchemaVersion: 2,
-		MediaType:     types.OCIManifestSchema1,
-		ArtifactType:  attest.BundleMediaType,
-		Config:        config,
-		Layers:        []v1.Descriptor{layer},
-		Subject:       &v1.Descriptor{MediaType: m.MediaType, Digest: m.Digest(), Size: m.Size},
+	r := referrer{desc: v1.Descriptor{
+		MediaType:    types.OCIManifestSchema1,
+		ArtifactType: attest.BundleMediaType,
 		Annotations: map[string]string{
 			annotationContent:       "dsse-envelope",
 			annotationPredicateType: b.Statement.PredicateType,
 			annotationCreated:       b.Entry.IntegratedTime.UTC().Format(time.RFC3339),
 		},
+	}}
+	r.raw, err = json.Marshal(v1.Manifest{
+		SchemaVersion: 2,
+		MediaType:     r.desc.MediaType,
+		ArtifactType:  r.desc.ArtifactType,
+		Config:        config,
+		Layers:        []v1.Descriptor{layer},
+		Subject:       &v1.Descriptor{MediaType: m.MediaType, Digest: m.Digest(), Size: m.Size},
+		Annotations:   r.desc.Annotations,
 	})
-}
-
-// putReferrer stores the manifest. The descriptor is the one that a list of referrers
-// has for it.
-func (s *session) putReferrer(ctx context.Context, b *attest.Bundle, raw []byte) (*attest.Attachment, v1.Descriptor, error) {
-	digest, size, err := v1.SHA256(bytes.NewReader(raw))
 	if err != nil {
-		return nil, v1.Descriptor{}, err
+		return referrer{}, err
 	}
-	if err := s.putManifest(ctx, digest.String(), types.OCIManifestSchema1, raw); err != nil {
-		return nil, v1.Descriptor{}, refused(err)
-	}
-	var m v1.Manifest
-	if err := json.Unmarshal(raw, &m); err != nil {
-		return nil, v1.Descriptor{}, err
-	}
-	desc := v1.Descriptor{
-		MediaType: m.MediaType, Digest: digest, Size: size,
-		ArtifactType: m.ArtifactType, Annotations: m.Annotations,
-	}
-	stored := attest.Manifest{Ref: s.repo.Digest(digest.String()), MediaType: m.MediaType, Size: size}
-	return &attest.Attachment{Bundle: b, Manifest: stored}, desc, nil
+	r.desc.Digest, r.desc.Size, err = v1.SHA256(bytes.NewReader(r.raw))
+	return r, err
 }
 
 // refused recognises a registry that does not take OCI 1.1 manifests.

@@ -92,7 +92,7 @@ func (s *session) putBlob(ctx context.Context, mediaType types.MediaType, blob [
 	return desc, nil
 }
 
-// putManifest stores a manifest under a digest or a tag. header may be nil.
+// putManifest stores a manifest under a digest or a tag.
 func (s *session) putManifest(ctx context.Context, identifier string, mediaType types.MediaType, manifest []byte) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPut, s.url("manifests/"+identifier).String(), bytes.NewReader(manifest))
 	if err != nil {

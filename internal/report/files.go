@@ -143,23 +143,19 @@ func image(res *attest.Result, dir string) imageResult {
 		}
 		out.Platforms = append(out.Platforms, p)
 	}
-	stored := map[*attest.Bundle]*attest.Attachment{}
-	for _, a := range res.Attachments {
-		stored[a.Bundle] = a
-	}
 	for _, b := range res.Bundles {
-		out.Attachments = append(out.Attachments, attachment(res, b, stored[b], dir))
+		out.Attachments = append(out.Attachments, attachment(res, b, dir))
 	}
 	return out
 }
 
-func attachment(res *attest.Result, b *attest.Bundle, stored *attest.Attachment, dir string) attachmentResult {
+func attachment(res *attest.Result, b *attest.Bundle, dir string) attachmentResult {
 	out := attachmentResult{
 		State: "logged", About: b.Statement.About.Ref.DigestStr(), Platform: b.Statement.Platform,
 		PredicateType: b.Statement.PredicateType, BundlePath: path.Join(dir, bundleName(res, b.Statement)),
 		LogIndex: b.Entry.Index, LogURL: b.Entry.URL, LogID: b.Entry.LogID, LoggedAt: b.Entry.IntegratedTime,
 	}
-	if stored != nil {
+	if stored := res.AttachmentOf(b); stored != nil {
 		out.State, out.Manifest = "new", stored.Manifest.Ref.DigestStr()
 	}
 	return out

@@ -87,10 +87,6 @@ func platforms(b *strings.Builder, res *attest.Result) {
 }
 
 func entries(b *strings.Builder, res *attest.Result) {
-	stored := map[*attest.Bundle]*attest.Attachment{}
-	for _, a := range res.Attachments {
-		stored[a.Bundle] = a
-	}
 	b.WriteString("| statement | about | log entry | attached as |\n| --- | --- | --- | --- |\n")
 	for _, bundle := range res.Bundles {
 		what, attached := "SBOM", "not attached"
@@ -101,7 +97,7 @@ func entries(b *strings.Builder, res *attest.Result) {
 		if bundle.Statement.IsSignature() {
 			what = "signature"
 		}
-		if a := stored[bundle]; a != nil {
+		if a := res.AttachmentOf(bundle); a != nil {
 			attached = code(short(a.Manifest))
 		}
 		fmt.Fprintf(b, "| %s | %s %s | [%d](<%s>) | %s |\n", what, of,
