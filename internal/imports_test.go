@@ -26,6 +26,7 @@ var arrows = map[string][]string{
 	"problem":   {},
 	"secret":    {},
 	// Not part of the action.
+	"golden":  {},
 	"harness": {},
 	"demo":    {"harness"},
 }

@@ -16,6 +16,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"seal-image/internal/attest"
+	"seal-image/internal/golden"
 	"seal-image/internal/problem"
 )
 
@@ -444,7 +445,7 @@ func TestRunLog(t *testing.T) {
 	if _, err := w.run(t, nil); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "run.log", w.log.Bytes())
+	golden.Compare(t, "run.log", w.log.Bytes())
 }
 
 func TestResult(t *testing.T) {

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -15,6 +13,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"seal-image/internal/attest"
+	"seal-image/internal/golden"
 )
 
 const repository = "ghcr.io/acme/app"
@@ -60,26 +59,6 @@ func documents(s *attest.Subject) []*attest.SBOM {
 
 var compareRefs = cmp.Comparer(func(a, b name.Digest) bool { return a.String() == b.String() })
 
-func golden(t *testing.T, file string, got []byte) {
-	t.Helper()
-	path := filepath.Join("testdata", file)
-	if os.Getenv("UPDATE") == "1" {
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), string(got)); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", path, diff)
-	}
-}
-
 func TestStatements(t *testing.T) {
 	t.Parallel()
 	selected := index(image("a", "amd64"), image("b", "arm64"))
@@ -117,7 +96,7 @@ func TestStatements(t *testing.T) {
 			for _, st := range got {
 				fmt.Fprintf(&b, "about %s\nplatform %q, signature %t\n%s\n\n", st.About.Ref, st.Platform, st.IsSignature(), st.Payload)
 			}
-			golden(t, "statements/"+name+".txt", b.Bytes())
+			golden.Compare(t, "statements/"+name+".txt", b.Bytes())
 
 			again, err := attest.Statements(tt.subject, docs, tt.recursive)
 			if err != nil {

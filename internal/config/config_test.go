@@ -16,6 +16,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"seal-image/internal/config"
+	"seal-image/internal/golden"
 	"seal-image/internal/problem"
 	"seal-image/internal/secret"
 )
@@ -57,27 +58,6 @@ func (s step) write(t *testing.T, path, content string) {
 	}
 	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
 		t.Fatal(err)
-	}
-}
-
-// golden compares got with a file of testdata, or rewrites it if UPDATE=1 is set.
-func golden(t *testing.T, file, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", file)
-	if os.Getenv("UPDATE") == "1" {
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", path, diff)
 	}
 }
 
@@ -149,7 +129,7 @@ func TestParseMistakes(t *testing.T) {
 				t.Fatalf("Parse: %v, want a problem input-invalid", err)
 			}
 			text := p.What + "\n\n" + p.Why + "\n\n" + p.Fix + "\n"
-			golden(t, "mistakes/"+name+".txt", text)
+			golden.Compare(t, "mistakes/"+name+".txt", text)
 			for _, leak := range []string{"hunter2", "job-token", s["GITHUB_WORKSPACE"]} {
 				if strings.Contains(text, leak) {
 					t.Errorf("the text has %q in it", leak)

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"seal-image/internal/attest"
+	"seal-image/internal/golden"
 	"seal-image/internal/registry"
 	"seal-image/internal/secret"
 	"seal-image/internal/transport"
@@ -42,7 +43,7 @@ func TestAttach(t *testing.T) {
 			}
 			for i, file := range []string{"referrer-sbom.json", "referrer-signature.json"} {
 				raw := get(t, network, attached[i].Manifest.Ref.DigestStr())
-				golden(t, file, raw)
+				golden.Compare(t, file, raw)
 				if got := attached[i].Manifest; got.Size != int64(len(raw)) || got.MediaType != "application/vnd.oci.image.manifest.v1+json" {
 					t.Errorf("attachment %d has the manifest %v, stored are %d bytes", i, got, len(raw))
 				}
@@ -53,7 +54,7 @@ func TestAttach(t *testing.T) {
 				"/v2/acme/app/manifests/" + attached[1].Manifest.Ref.DigestStr(),
 			}
 			if !api {
-				golden(t, "fallback-index.json", get(t, network, tag))
+				golden.Compare(t, "fallback-index.json", get(t, network, tag))
 				want = append(want, "/v2/acme/app/manifests/"+tag)
 			}
 			if diff := cmp.Diff(want, puts); diff != "" {

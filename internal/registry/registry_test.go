@@ -9,20 +9,18 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-containerregistry/pkg/name"
 	ggcr "github.com/google/go-containerregistry/pkg/registry"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"seal-image/internal/attest"
+	"seal-image/internal/golden"
 	"seal-image/internal/problem"
 	"seal-image/internal/registry"
 )
@@ -187,25 +185,6 @@ func push(t *testing.T, network http.RoundTripper, ref string, what remote.Tagga
 	return attest.Manifest{Ref: r.Context().Digest(desc.Digest.String()), MediaType: desc.MediaType, Size: desc.Size}
 }
 
-// golden compares got with a file of testdata; UPDATE=1 writes it.
-func golden(t *testing.T, file string, got []byte) {
-	t.Helper()
-	path := filepath.Join("testdata", file)
-	if os.Getenv("UPDATE") == "1" {
-		if err := os.WriteFile(path, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return // another case may write the same file
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), string(got)); diff != "" {
-		t.Errorf("%s differs (-want +got), UPDATE=1 rewrites it:\n%s", path, diff)
-	}
-}
-
 // goldenProblem compares what the user reads. An error without advice is a failure.
 func goldenProblem(t *testing.T, file string, err error) {
 	t.Helper()
@@ -216,7 +195,7 @@ func goldenProblem(t *testing.T, file string, err error) {
 	if p.Code == problem.Unexpected {
 		t.Fatalf("an error without advice: %v", err)
 	}
-	golden(t, file+".txt", []byte(strings.Join([]string{string(p.Code), p.What, p.Why, p.Fix}, "\n")+"\n"))
+	golden.Compare(t, file+".txt", []byte(strings.Join([]string{string(p.Code), p.What, p.Why, p.Fix}, "\n")+"\n"))
 }
 
 // signedAt is the time of every log entry here.

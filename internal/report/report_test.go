@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -20,31 +18,12 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"seal-image/internal/attest"
+	"seal-image/internal/golden"
 	"seal-image/internal/problem"
 	"seal-image/internal/report"
 )
 
 const dir = ".seal-image"
-
-func golden(t *testing.T, file, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", file)
-	if os.Getenv("UPDATE") == "1" {
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", path, diff)
-	}
-}
 
 // manifest has the digest of 64 times the character c.
 func manifest(c string, mediaType types.MediaType) attest.Manifest {
@@ -162,7 +141,7 @@ func TestSummary(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			got := report.Summary(tt.res, tt.err)
-			golden(t, "summary/"+name+".md", got)
+			golden.Compare(t, "summary/"+name+".md", got)
 			checkMarkdown(t, got)
 		})
 	}
@@ -254,7 +233,7 @@ func TestResults(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			golden(t, "results/"+name+".json", string(indented)+"\n")
+			golden.Compare(t, "results/"+name+".json", string(indented)+"\n")
 		})
 	}
 }
@@ -316,7 +295,7 @@ func TestOutputs(t *testing.T) {
 				}
 				fmt.Fprintf(&b, "%s=%s\n", name, got[name])
 			}
-			golden(t, "outputs/"+name+".txt", b.String())
+			golden.Compare(t, "outputs/"+name+".txt", b.String())
 
 			files, err := report.Files(res, dir)
 			if err != nil {

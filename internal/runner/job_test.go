@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"seal-image/internal/golden"
 	"seal-image/internal/problem"
 	"seal-image/internal/runner"
 	"seal-image/internal/secret"
@@ -44,26 +45,6 @@ func newJob(t *testing.T, env map[string]string) (job *runner.Job, log *bytes.Bu
 	log = &bytes.Buffer{}
 	getenv = func(key string) string { return all[key] }
 	return runner.New(getenv, log), log, getenv
-}
-
-func golden(t *testing.T, file, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", file)
-	if os.Getenv("UPDATE") == "1" {
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", path, diff)
-	}
 }
 
 func read(t *testing.T, path string) string {
@@ -210,7 +191,7 @@ func TestFinish(t *testing.T) {
 			if got := job.Finish(tt.err); got != tt.status {
 				t.Errorf("Finish = %d, want %d", got, tt.status)
 			}
-			golden(t, "finish/"+name+".txt", log.String())
+			golden.Compare(t, "finish/"+name+".txt", log.String())
 			if tt.err == nil {
 				return
 			}

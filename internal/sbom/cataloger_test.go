@@ -20,6 +20,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"seal-image/internal/attest"
+	"seal-image/internal/golden"
 	"seal-image/internal/problem"
 	"seal-image/internal/sbom"
 )
@@ -412,18 +413,5 @@ func goldenProblem(t *testing.T, file string, err error) {
 	t.Helper()
 	p := problem.From(err)
 	got := strings.Join([]string{string(p.Code), p.What, p.Why, p.Fix}, "\n") + "\n"
-	path := filepath.Join("testdata", file+".txt")
-	if os.Getenv("UPDATE") == "1" {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return // another case may write the same file
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s differs (-want +got), UPDATE=1 rewrites it:\n%s", path, diff)
-	}
+	golden.Compare(t, file+".txt", got)
 }

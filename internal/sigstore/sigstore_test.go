@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -15,6 +13,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 
 	"seal-image/internal/attest"
+	"seal-image/internal/golden"
 	"seal-image/internal/problem"
 	"seal-image/internal/secret"
 	"seal-image/internal/sigstore"
@@ -90,20 +89,7 @@ func goldenProblem(t *testing.T, file string, err error) {
 		t.Fatalf("an error without advice: %v", err)
 	}
 	got := strings.Join([]string{string(p.Code), p.What, p.Why, p.Fix}, "\n") + "\n"
-	path := filepath.Join("testdata", file+".txt")
-	if os.Getenv("UPDATE") == "1" {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return // another case may write the same file
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s differs (-want +got), UPDATE=1 rewrites it:\n%s", path, diff)
-	}
+	golden.Compare(t, file+".txt", got)
 }
 
 var identity = attest.Identity{
