@@ -100,12 +100,16 @@ type Job struct {
 	Registry               string `json:"registry"`
 	RegistryNoReferrers    string `json:"registry_without_referrers"`
 	RegistryWithLogin      string `json:"registry_with_login"`
+	RegistryWithBasicAuth  string `json:"registry_with_basic_auth"`
+	RegistryDistribution   string `json:"registry_distribution"`
 	RegistryUsername       string `json:"registry_username"`
 	RegistryPassword       string `json:"registry_password"`
 	RegistryReaderUsername string `json:"registry_reader_username"`
 	RegistryReaderPassword string `json:"registry_reader_password"`
 	TrustedRoot            string `json:"trusted_root"`
 	SigningConfig          string `json:"signing_config"`
+
+	RegistryQuirks map[string]string `json:"registry_quirks"`
 }
 
 // Sandbox is a running sandbox.

@@ -14,7 +14,7 @@ import (
 
 const (
 	faultLimit = 1 << 20 // bytes of an order for a fault
-	bodyLimit  = 1 << 30 // bytes of a request that is delayed
+	bodyLimit  = 1 << 30 // bytes of a request that has to wait
 )
 
 // A Cut drops the connection instead of answering.
@@ -39,8 +39,11 @@ type Fault struct {
 	Body    string            `json:"body,omitempty"`   // with Status
 	Header  map[string]string `json:"header,omitempty"` // with Status
 	Delay   Delay             `json:"delay,omitempty"`  // waited first
+	Hold    string            `json:"hold,omitempty"`   // the name to release the request by; waited for next
 	Cut     Cut               `json:"cut,omitempty"`
 	Times   int               `json:"times,omitempty"`
+
+	hold *hold // by the name Hold, or nil
 }
 
 // A Delay is a duration, written as Go writes it: "200ms".
@@ -73,8 +76,8 @@ func (f Fault) validate() error {
 	switch {
 	case !slices.Contains(Services(), f.Service):
 		return fmt.Errorf("unknown service %q, have %q", f.Service, Services())
-	case f.Status == 0 && f.Delay == 0 && f.Cut == "":
-		return errors.New("a fault needs a status, a delay or a cut")
+	case f.Status == 0 && f.Delay == 0 && f.Hold == "" && f.Cut == "":
+		return errors.New("a fault needs a status, a delay, a hold or a cut")
 	case f.Status != 0 && (f.Status < 200 || f.Status > 599):
 		return fmt.Errorf("status %d is not between 200 and 599", f.Status)
 	case f.Status != 0 && f.Cut != "":
@@ -97,7 +100,7 @@ func (f Fault) matches(service Service, r *http.Request) bool {
 
 // serve answers a request under this fault; the zero Fault leaves it to the server.
 func (f Fault) serve(w http.ResponseWriter, r *http.Request, server http.Handler) {
-	if f.Delay > 0 && !wait(w, r, time.Duration(f.Delay)) {
+	if (f.Delay > 0 || f.hold != nil) && !f.wait(w, r) {
 		panic(http.ErrAbortHandler) // the client has gone
 	}
 	switch {
@@ -122,22 +125,22 @@ func (f Fault) answer(w http.ResponseWriter) {
 	_, _ = io.WriteString(w, f.Body) // the client may have gone
 }
 
-// wait reports whether the client is still there after the delay. It reads the body first,
-// because net/http does not notice that a client has gone while there is a body to read.
-func wait(w http.ResponseWriter, r *http.Request, delay time.Duration) bool {
+// wait reports whether the client is still there after the delay and the hold. It reads the body
+// first, because net/http does not notice that a client has gone while there is a body to read.
+func (f Fault) wait(w http.ResponseWriter, r *http.Request) bool {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, bodyLimit))
 	if err != nil {
 		return false
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	timer := time.NewTimer(delay)
+	timer := time.NewTimer(time.Duration(f.Delay))
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		return true
 	case <-r.Context().Done():
 		return false
 	}
+	return f.hold == nil || f.hold.wait(r.Context())
 }
 
 // discard is the answer that nobody gets.

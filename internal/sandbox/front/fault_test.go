@@ -119,7 +119,7 @@ func TestFaultRefused(t *testing.T) {
 		"unknown field":       {`{"service":"rekor","state":503}`, `unknown field "state"`},
 		"unknown service":     {`{"service":"redis","status":503}`, `unknown service "redis"`},
 		"internal service":    {`{"service":"ctlog","status":503}`, `unknown service "ctlog"`},
-		"nothing to do":       {`{"service":"rekor"}`, "needs a status, a delay or a cut"},
+		"nothing to do":       {`{"service":"rekor"}`, "needs a status, a delay, a hold or a cut"},
 		"not a status":        {`{"service":"rekor","status":42}`, "status 42"},
 		"not a duration":      {`{"service":"rekor","delay":"soon"}`, "parse delay"},
 		"negative times":      {`{"service":"rekor","status":503,"times":-1}`, "negative"},

@@ -23,11 +23,24 @@ const (
 	Registry                 Service = "registry"
 	RegistryWithoutReferrers Service = "registry_without_referrers"
 	RegistryWithLogin        Service = "registry_with_login"
+	RegistryWithBasicAuth    Service = "registry-with-basic-auth"
+	RegistryDistribution     Service = "registry-distribution"
+	RegistryGHCR             Service = "registry-ghcr"
+	RegistryGitLab           Service = "registry-gitlab"
+	RegistryECR              Service = "registry-ecr"
+	RegistryJFrog            Service = "registry-jfrog"
+	RegistryQuay             Service = "registry-quay"
+	RegistryHarbor           Service = "registry-harbor"
+	RegistryEventual         Service = "registry-eventual"
 )
 
 // Services returns every service.
 func Services() []Service {
-	return []Service{Fulcio, Rekor, TSA, TUF, OIDC, Registry, RegistryWithoutReferrers, RegistryWithLogin}
+	return []Service{
+		Fulcio, Rekor, TSA, TUF, OIDC,
+		Registry, RegistryWithoutReferrers, RegistryWithLogin, RegistryWithBasicAuth, RegistryDistribution,
+		RegistryGHCR, RegistryGitLab, RegistryECR, RegistryJFrog, RegistryQuay, RegistryHarbor, RegistryEventual,
+	}
 }
 
 // A Front holds the requests and the faults of one job. Its zero value is ready to use.
@@ -35,6 +48,7 @@ type Front struct {
 	mu       sync.Mutex
 	requests []*Request
 	faults   []*Fault
+	holds    map[string]*hold // that are not released, by name
 }
 
 // Wrap puts the front before the server of a service.
@@ -57,6 +71,8 @@ func (f *Front) Control() http.Handler {
 	mux.HandleFunc("DELETE /requests", f.forgetRequests)
 	mux.HandleFunc("POST /faults", f.addFault)
 	mux.HandleFunc("DELETE /faults", f.removeFaults)
+	mux.HandleFunc("GET /holds/{name}", f.awaitHold)
+	mux.HandleFunc("DELETE /holds/{name}", f.releaseHold)
 	return mux
 }
 
@@ -114,14 +130,22 @@ func (f *Front) addFault(w http.ResponseWriter, r *http.Request) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if fault.Hold != "" {
+		fault.hold = f.holdNamed(fault.Hold)
+	}
 	f.faults = append(f.faults, fault)
 	w.WriteHeader(http.StatusNoContent)
 }
 
+// removeFaults takes every order back, and lets go the requests that are held.
 func (f *Front) removeFaults(w http.ResponseWriter, _ *http.Request) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.faults = nil
+	for _, held := range f.holds {
+		close(held.released)
+	}
+	f.holds = nil
 	w.WriteHeader(http.StatusNoContent)
 }
 

@@ -10,19 +10,52 @@ import (
 
 // newImage makes the image with a layer for each part.
 func newImage(f format, on v1.Platform, parts ...part) (Image, error) {
-	config := emptyConfig(on)
-	layers := make([]v1.Layer, len(parts))
-	packages := []string{} // an image without packages says [], not null
-	for i, p := range parts {
+	layers, err := newLayers(f, parts)
+	if err != nil {
+		return Image{}, err
+	}
+	return layeredImage(f, on, parts, layers)
+}
+
+// newImages makes one image for each platform, all of the same parts.
+func newImages(f format, platforms []v1.Platform, parts ...part) ([]Image, error) {
+	layers, err := newLayers(f, parts)
+	if err != nil {
+		return nil, err
+	}
+	var images []Image
+	for _, on := range platforms {
+		image, err := layeredImage(f, on, parts, layers)
+		if err != nil {
+			return nil, err
+		}
+		images = append(images, image)
+	}
+	return images, nil
+}
+
+// newLayers makes the layer of each part.
+func newLayers(f format, parts []part) ([]v1.Layer, error) {
+	var layers []v1.Layer
+	for _, p := range parts {
 		layer, err := p.layer(f)
 		if err != nil {
-			return Image{}, err
+			return nil, err
 		}
-		diffID, err := layer.DiffID()
+		layers = append(layers, layer)
+	}
+	return layers, nil
+}
+
+// layeredImage makes the image of parts whose layers are made.
+func layeredImage(f format, on v1.Platform, parts []part, layers []v1.Layer) (Image, error) {
+	config := emptyConfig(on)
+	packages := []string{} // an image without packages says [], not null
+	for i, p := range parts {
+		diffID, err := layers[i].DiffID()
 		if err != nil {
 			return Image{}, fmt.Errorf("hash archive %q: %w", p.step, err)
 		}
-		layers[i] = layer
 		config.RootFS.DiffIDs = append(config.RootFS.DiffIDs, diffID)
 		config.History = append(config.History, v1.History{Created: config.Created, CreatedBy: p.step})
 		packages = append(packages, p.packages...)
@@ -32,7 +65,7 @@ func newImage(f format, on v1.Platform, parts ...part) (Image, error) {
 	if err != nil {
 		return Image{}, fmt.Errorf("encode config: %w", err)
 	}
-	manifest := v1.Manifest{MediaType: f.manifest, Config: v1.Descriptor{MediaType: f.config}}
+	manifest := v1.Manifest{MediaType: f.manifest, Config: v1.Descriptor{MediaType: f.config}, Layers: []v1.Descriptor{}}
 	image, err := assemble(manifest, rawConfig, layers...)
 	if err != nil {
 		return Image{}, err
@@ -53,21 +86,8 @@ func emptyConfig(on v1.Platform) v1.ConfigFile {
 		Variant:      on.Variant,
 		Created:      v1.Time{Time: created},
 		Config:       v1.Config{Env: []string{"PATH=/usr/local/bin:/usr/bin:/bin"}, WorkingDir: "/"},
-		RootFS:       v1.RootFS{Type: "layers"},
+		RootFS:       v1.RootFS{Type: "layers", DiffIDs: []v1.Hash{}},
 	}
-}
-
-// newImages makes one image for each platform, all of the same parts.
-func newImages(f format, platforms []v1.Platform, parts ...part) ([]Image, error) {
-	var images []Image
-	for _, on := range platforms {
-		image, err := newImage(f, on, parts...)
-		if err != nil {
-			return nil, err
-		}
-		images = append(images, image)
-	}
-	return images, nil
 }
 
 // platformName leaves out the version of the operating system, which [v1.Platform.String] appends.

@@ -13,19 +13,29 @@ type Kind string
 
 // The kinds: every shape of image that builders make, and some that are not for us to describe.
 const (
-	Single  Kind = "single"  // an image without an index: alpine and hello
-	Default Kind = "default" // what docker/build-push-action makes unasked: an index of one image and its attestation
-	Multi   Kind = "multi"   // two platforms that share a layer, with attestations: debian, npm and hello
-	Docker  Kind = "docker"  // Docker's own media types, two platforms
-	Variant Kind = "variant" // linux/arm/v7, which only its config tells, and linux/arm64
-	Empty   Kind = "empty"   // an image in which no package can be found
-	Windows Kind = "windows" // an index of one windows/amd64 image
-	Helm    Kind = "helm"    // an artifact, not an image: a chart
+	Single   Kind = "single"   // an image without an index: alpine and hello
+	Default  Kind = "default"  // what docker/build-push-action makes unasked: an index of one image and its attestation
+	Multi    Kind = "multi"    // two platforms that share a layer, with attestations: debian, npm and hello
+	Quad     Kind = "quad"     // four platforms that share their only layer, with attestations: debian
+	Docker   Kind = "docker"   // Docker's own media types, two platforms
+	Variant  Kind = "variant"  // linux/arm/v7, which only its config tells, and linux/arm64
+	Bare     Kind = "bare"     // an index of one image, whose platform only its config tells
+	OneIndex Kind = "oneindex" // an index of one image, and nothing else
+	Nested   Kind = "nested"   // an index of two indexes, each of one platform
+	Crowd    Kind = "crowd"    // an index of more images than anyone means to sign: 1,001
+	Zstd     Kind = "zstd"     // an image whose layer is not compressed by gzip
+	Scratch  Kind = "scratch"  // an image without layers
+	Empty    Kind = "empty"    // an image in which no package can be found
+	Windows  Kind = "windows"  // an index of one windows/amd64 image
+	Helm     Kind = "helm"     // an artifact, not an image: a chart
 )
 
 // Kinds returns all kinds.
 func Kinds() []Kind {
-	return []Kind{Single, Default, Multi, Docker, Variant, Empty, Windows, Helm}
+	return []Kind{
+		Single, Default, Multi, Quad, Docker, Variant, Bare, OneIndex, Nested, Crowd,
+		Zstd, Scratch, Empty, Windows, Helm,
+	}
 }
 
 // Builder makes artifacts of fixtures. It is not safe for concurrent use.
@@ -42,14 +52,21 @@ func NewBuilder(dir string) *Builder {
 // Build makes the artifact of a kind.
 func (b *Builder) Build(ctx context.Context, kind Kind) (*Artifact, error) {
 	recipes := map[Kind]func(context.Context) (*Artifact, error){
-		Single:  b.single,
-		Default: b.oneWithAttestation,
-		Multi:   b.multi,
-		Docker:  b.docker,
-		Variant: b.variant,
-		Empty:   b.empty,
-		Windows: b.windows,
-		Helm:    b.helm,
+		Single:   b.single,
+		Default:  b.oneWithAttestation,
+		Multi:    b.multi,
+		Quad:     b.quad,
+		Docker:   b.docker,
+		Variant:  b.variant,
+		Bare:     b.bare,
+		OneIndex: b.oneIndex,
+		Nested:   b.nested,
+		Crowd:    b.crowd,
+		Zstd:     b.zstd,
+		Scratch:  b.scratch,
+		Empty:    b.empty,
+		Windows:  b.windows,
+		Helm:     b.helm,
 	}
 	recipe, ok := recipes[kind]
 	if !ok {
@@ -113,6 +130,19 @@ func (b *Builder) multi(ctx context.Context) (*Artifact, error) {
 	return attestedIndex(images...)
 }
 
+func (b *Builder) quad(context.Context) (*Artifact, error) {
+	debian, err := b.fixture("debian")
+	if err != nil {
+		return nil, err
+	}
+	platforms := []v1.Platform{linux("amd64"), linux("arm64"), armV7(), linux("s390x")}
+	images, err := newImages(oci(), platforms, debian)
+	if err != nil {
+		return nil, err
+	}
+	return attestedIndex(images...)
+}
+
 func (b *Builder) docker(context.Context) (*Artifact, error) {
 	debian, err := b.fixture("debian")
 	if err != nil {
@@ -123,51 +153,6 @@ func (b *Builder) docker(context.Context) (*Artifact, error) {
 		return nil, err
 	}
 	return plainIndex(docker(), images...)
-}
-
-func (b *Builder) windows(context.Context) (*Artifact, error) {
-	npm, err := b.fixture("npm")
-	if err != nil {
-		return nil, err
-	}
-	on := v1.Platform{OS: "windows", Architecture: "amd64", OSVersion: "10.0.20348.2849"}
-	// In a layer for Windows the root of the file system is the folder Files.
-	image, err := newImage(oci(), on, npm.under("Files"))
-	if err != nil {
-		return nil, err
-	}
-	return plainIndex(oci(), image)
-}
-
-func (b *Builder) empty(context.Context) (*Artifact, error) {
-	greeting := file{path: "greeting.txt", mode: 0o644, data: []byte("Nothing was installed here.\n")}
-	image, err := newImage(oci(), linux("amd64"), part{step: "COPY greeting.txt /", files: []file{greeting}})
-	if err != nil {
-		return nil, err
-	}
-	return imageArtifact(image.image, image)
-}
-
-// variant leaves the platform of the first image out of its descriptor: the image specification makes it optional.
-func (b *Builder) variant(context.Context) (*Artifact, error) {
-	debian, err := b.fixture("debian")
-	if err != nil {
-		return nil, err
-	}
-	v7 := linux("arm")
-	v7.Variant = "v7"
-	images, err := newImages(oci(), []v1.Platform{v7, linux("arm64")}, debian)
-	if err != nil {
-		return nil, err
-	}
-	index, err := newIndex(oci(), []entry{
-		{image: images[0].image},
-		{image: images[1].image, platform: &images[1].on},
-	})
-	if err != nil {
-		return nil, err
-	}
-	return indexArtifact(index, images)
 }
 
 func (b *Builder) fixturesOf(names ...string) ([]part, error) {
@@ -183,6 +168,8 @@ func (b *Builder) fixturesOf(names ...string) ([]part, error) {
 }
 
 func linux(arch string) v1.Platform { return v1.Platform{OS: "linux", Architecture: arch} }
+
+func armV7() v1.Platform { return v1.Platform{OS: "linux", Architecture: "arm", Variant: "v7"} }
 
 func plainIndex(f format, images ...Image) (*Artifact, error) {
 	var entries []entry

@@ -2,7 +2,9 @@ package images_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -28,15 +30,31 @@ type description struct {
 	} `json:"images"`
 }
 
-func write(t *testing.T, kinds ...images.Kind) string {
-	t.Helper()
-	dir := t.TempDir()
-	args := []string{"images", "-fixtures", fixtures, "-out", dir}
-	for _, kind := range kinds {
-		args = append(args, string(kind))
+// everything is a folder with all kinds.
+var everything string
+
+func TestMain(m *testing.M) {
+	code, err := runTests(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
 	}
-	run(t, args...)
-	return dir
+	os.Exit(code)
+}
+
+func runTests(m *testing.M) (code int, err error) {
+	if everything, err = os.MkdirTemp("", "images-test-"); err != nil {
+		return 0, err
+	}
+	defer os.RemoveAll(everything)
+	if err := write(context.Background(), everything); err != nil {
+		return 0, err
+	}
+	return m.Run(), nil
+}
+
+func write(ctx context.Context, dir string) error {
+	return images.Main(ctx, []string{"images", "-fixtures", fixtures, "-out", dir}, io.Discard)
 }
 
 func run(t *testing.T, args ...string) string {
@@ -56,9 +74,9 @@ func describe(t *testing.T, dir string, kind images.Kind) description {
 }
 
 // open returns the one descriptor of a layout, and the layout.
-func open(t *testing.T, dir string, kind images.Kind) (v1.Descriptor, v1.ImageIndex) {
+func open(t *testing.T, kind images.Kind) (v1.Descriptor, v1.ImageIndex) {
 	t.Helper()
-	top, err := layout.ImageIndexFromPath(filepath.Join(dir, string(kind)))
+	top, err := layout.ImageIndexFromPath(filepath.Join(everything, string(kind)))
 	check(t, err)
 	manifest, err := top.IndexManifest()
 	check(t, err)

@@ -14,8 +14,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/go-containerregistry/pkg/compression"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
 // packagesFile lists what a fixture holds, as its package manager tells it. It does not enter the image.
@@ -85,7 +87,11 @@ func (p part) layer(f format) (v1.Layer, error) {
 		return nil, fmt.Errorf("archive %q: %w", p.step, err)
 	}
 	open := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(archive)), nil }
-	layer, err := tarball.LayerFromOpener(open, tarball.WithMediaType(f.layer))
+	options := []tarball.LayerOption{tarball.WithMediaType(f.layer), tarball.WithCompressedCaching}
+	if f.layer == types.OCILayerZStd {
+		options = append(options, tarball.WithCompression(compression.ZStd))
+	}
+	layer, err := tarball.LayerFromOpener(open, options...)
 	if err != nil {
 		return nil, fmt.Errorf("compress %q: %w", p.step, err)
 	}

@@ -2,10 +2,10 @@ package registry
 
 import (
 	"crypto/rand"
-	"crypto/subtle"
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -16,26 +16,21 @@ const (
 	tokenLifetime = 5 * time.Minute
 )
 
-// An Account may pull, and push if Push is set.
-type Account struct {
-	Username, Password string
-	Push               bool
-}
-
 // A Login lets only who holds a token reach a registry. The token is handed out for a name and
-// a password, as the distribution project's token authentication has it.
+// a password, and is good for what it was asked for, as the distribution project's token
+// authentication has it.
 //
 // https://distribution.github.io/distribution/spec/auth/token/
 type Login struct {
 	registry http.Handler
-	accounts []Account
+	accounts accounts
 
 	mu     sync.Mutex
 	tokens map[string]grant
 }
 
 type grant struct {
-	push    bool
+	scopes  []scope
 	expires time.Time
 }
 
@@ -50,15 +45,16 @@ func (l *Login) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	granted, ok := l.granted(r)
-	if !ok {
-		challenge(w, r)
-		return
+	switch {
+	case r.Header.Get("Authorization") == "":
+		challenge(w, r, "")
+	case !ok:
+		challenge(w, r, `,error="invalid_token"`)
+	case !neededScope(r).isIn(granted.scopes):
+		challenge(w, r, `,error="insufficient_scope"`)
+	default:
+		l.registry.ServeHTTP(w, r)
 	}
-	if !readOnly(r) && !granted.push {
-		(&refusal{http.StatusForbidden, "DENIED", "this account may not push"}).write(w)
-		return
-	}
-	l.registry.ServeHTTP(w, r)
 }
 
 func (l *Login) serveToken(w http.ResponseWriter, r *http.Request) {
@@ -66,19 +62,20 @@ func (l *Login) serveToken(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusMethodNotAllowed)
 		return
 	}
-	account, ok := l.account(r)
+	account, ok := l.accounts.of(r)
 	if !ok {
 		(&refusal{http.StatusUnauthorized, "UNAUTHORIZED", "wrong name or password"}).write(w)
 		return
 	}
+	scopes := parseScopes(r.URL.Query()["scope"])
 	// Like ghcr.io: who asks for more than the account may gets nothing, and not less.
-	if !account.Push && strings.Contains(r.URL.Query().Get("scope"), "push") {
-		(&refusal{http.StatusForbidden, "DENIED", "this account may not push"}).write(w)
+	if !account.Push && slices.ContainsFunc(scopes, func(s scope) bool { return slices.Contains(s.actions, push) }) {
+		mayNotPush().write(w)
 		return
 	}
 	token, now := rand.Text(), time.Now()
 	l.mu.Lock()
-	l.tokens[token] = grant{push: account.Push, expires: now.Add(tokenLifetime)}
+	l.tokens[token] = grant{scopes: scopes, expires: now.Add(tokenLifetime)}
 	l.mu.Unlock()
 
 	w.Header().Set("Content-Type", "application/json")
@@ -89,17 +86,6 @@ func (l *Login) serveToken(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-func (l *Login) account(r *http.Request) (Account, bool) {
-	username, password, _ := r.BasicAuth()
-	for _, account := range l.accounts {
-		if account.Username == username &&
-			subtle.ConstantTimeCompare([]byte(account.Password), []byte(password)) == 1 {
-			return account, true
-		}
-	}
-	return Account{}, false
-}
-
 func (l *Login) granted(r *http.Request) (grant, bool) {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	l.mu.Lock()
@@ -108,24 +94,14 @@ func (l *Login) granted(r *http.Request) (grant, bool) {
 	return found, ok && strings.EqualFold(scheme, "bearer") && time.Now().Before(found.expires)
 }
 
-// challenge says where to get a token. The realm is on the host that was asked: clients send a
-// password to no other private address.
-func challenge(w http.ResponseWriter, r *http.Request) {
+// challenge says where to get a token, what to ask for, and what is wrong with the one that was
+// sent. The realm is on the host that was asked: clients send a password to no other private
+// address.
+func challenge(w http.ResponseWriter, r *http.Request, wrong string) {
 	header := fmt.Sprintf(`Bearer realm="http://%s%s",service="%s"`, r.Host, tokenPath, r.Host)
-	if at := parsePath(r.URL.Path); at.repository != "" {
-		header += fmt.Sprintf(`,scope="repository:%s:%s"`, strings.TrimSuffix(at.repository, "/blobs"), actions(r))
+	if needed := neededScope(r); needed.repository != "" {
+		header += fmt.Sprintf(`,scope="%s"`, needed)
 	}
-	w.Header().Set("WWW-Authenticate", header)
-	(&refusal{http.StatusUnauthorized, "UNAUTHORIZED", "authentication required"}).write(w)
-}
-
-func actions(r *http.Request) string {
-	if readOnly(r) {
-		return "pull"
-	}
-	return "pull,push"
-}
-
-func readOnly(r *http.Request) bool {
-	return r.Method == http.MethodGet || r.Method == http.MethodHead
+	w.Header().Set("WWW-Authenticate", header+wrong)
+	unauthorized().write(w)
 }

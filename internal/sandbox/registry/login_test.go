@@ -2,9 +2,7 @@ package registry_test
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
-	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -17,27 +15,40 @@ import (
 	"seal-image/internal/sandbox/registry"
 )
 
+var (
+	writer = registry.Account{Username: "writer", Password: "w", Push: true}
+	reader = registry.Account{Username: "reader", Password: "r"}
+)
+
 func newLogin() http.Handler {
-	return registry.NewLogin(registry.NewWithReferrers(),
-		registry.Account{Username: "writer", Password: "w", Push: true},
-		registry.Account{Username: "reader", Password: "r"})
+	return registry.NewLogin(registry.NewWithReferrers(), writer, reader)
 }
 
 func TestLogin(t *testing.T) {
 	t.Parallel()
-	host := serve(t, newLogin())
-	writer := remote.WithAuth(&authn.Basic{Username: "writer", Password: "w"})
-	push(t, tag(t, "%s/app:v1", host), writer)
+	for name, login := range map[string]http.Handler{
+		"bearer": newLogin(),
+		"basic":  registry.NewBasicLogin(registry.NewWithReferrers(), writer, reader),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			testLogin(t, serve(t, login))
+		})
+	}
+}
 
+func testLogin(t *testing.T, host string) {
+	t.Helper()
+	push(t, tag(t, "%s/app:v1", host), remote.WithAuth(&authn.Basic{Username: "writer", Password: "w"}))
 	for name, test := range map[string]struct {
 		auth       authn.Authenticator
-		pull, push string // the status and code of the refusal, empty if there is none
+		pull, push string // the status and code of the refusal, empty if there is none; a HEAD has no code
 	}{
 		"writer":         {&authn.Basic{Username: "writer", Password: "w"}, "", ""},
 		"reader":         {&authn.Basic{Username: "reader", Password: "r"}, "", "403 DENIED"},
-		"wrong password": {&authn.Basic{Username: "writer", Password: "r"}, "401 UNAUTHORIZED", "401 UNAUTHORIZED"},
-		"wrong name":     {&authn.Basic{Username: "nobody", Password: "w"}, "401 UNAUTHORIZED", "401 UNAUTHORIZED"},
-		"anonymous":      {authn.Anonymous, "401 UNAUTHORIZED", "401 UNAUTHORIZED"},
+		"wrong password": {&authn.Basic{Username: "writer", Password: "r"}, "401 UNAUTHORIZED", "401"},
+		"wrong name":     {&authn.Basic{Username: "nobody", Password: "w"}, "401 UNAUTHORIZED", "401"},
+		"anonymous":      {authn.Anonymous, "401 UNAUTHORIZED", "401"},
 		"made-up token":  {&authn.Bearer{Token: "token"}, "401 UNAUTHORIZED", "401"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -48,7 +59,7 @@ func TestLogin(t *testing.T) {
 				t.Errorf("pull: %q, want %q", got, test.pull)
 			}
 			err = remote.Write(tag(t, "%s/app:%s", host, strings.ReplaceAll(name, " ", "-")), empty.Image, options...)
-			if got := refusal(t, err); got != test.push {
+			if got := refusal(t, err); !strings.HasPrefix(got, test.push) || (got != "" && test.push == "") {
 				t.Errorf("push: %q, want %q", got, test.push)
 			}
 		})
@@ -70,24 +81,4 @@ func refusal(t *testing.T, err error) string {
 		words = append(words, string(diagnostic.Code))
 	}
 	return strings.Join(words, " ")
-}
-
-func TestChallenge(t *testing.T) {
-	t.Parallel()
-	host := serve(t, newLogin())
-	for name, test := range map[string]struct{ method, path, scope string }{
-		"ping":   {http.MethodGet, "/v2/", ""},
-		"pull":   {http.MethodGet, "/v2/acme/app/manifests/v1", `,scope="repository:acme/app:pull"`},
-		"upload": {http.MethodPost, "/v2/acme/app/blobs/uploads/", `,scope="repository:acme/app:pull,push"`},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			resp, _ := send(t, test.method, "http://"+host+test.path, "", "")
-			want := fmt.Sprintf(`^Bearer realm="http://%[1]s/token",service="%[1]s"%[2]s$`, host, test.scope)
-			got := resp.Header.Get("WWW-Authenticate")
-			if resp.StatusCode != http.StatusUnauthorized || !regexp.MustCompile(want).MatchString(got) {
-				t.Errorf("answer %s, challenge %s, want %s", resp.Status, got, want)
-			}
-		})
-	}
 }

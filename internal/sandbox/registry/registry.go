@@ -1,6 +1,8 @@
 // Package registry is go-containerregistry's registry in memory, brought closer to the ones that
 // images are pushed to: it has the referrers API of OCI 1.1 or does not, checks what a manifest
-// refers to, lets an upload be cancelled, and can ask for a login.
+// refers to, lets an upload be cancelled, and can ask for a login. Registries with the quirk of a
+// known one bear its name; they have that one quirk, and nothing else of it. One registry is not
+// made here: the distribution project's.
 //
 // It does not keep the blobs of its repositories apart.
 package registry
@@ -41,7 +43,7 @@ func NewWithReferrers() *Registry {
 func (r *Registry) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	at := parsePath(req.URL.Path)
 	switch {
-	case at.kind == "manifests" && req.Method == http.MethodPut:
+	case isPut(req, at):
 		r.putManifest(w, req, at)
 	case at.kind == "manifests" && req.Method == http.MethodDelete && r.referrers != nil:
 		r.inner.ServeHTTP(w, req)
@@ -69,6 +71,10 @@ func parsePath(path string) location {
 		return location{}
 	}
 	return location{repository: strings.Join(parts[:n-2], "/"), kind: parts[n-2], reference: parts[n-1]}
+}
+
+func readOnly(req *http.Request) bool {
+	return req.Method == http.MethodGet || req.Method == http.MethodHead
 }
 
 // A refusal is an error of the distribution API.

@@ -85,9 +85,11 @@ func referrer(t *testing.T, subject v1.Descriptor, artifactType, note string) st
 	return string(encoded)
 }
 
-func emptyDigest(t *testing.T) string {
+func emptyDigest(t *testing.T) string { return digestOf(t, "{}") }
+
+func digestOf(t *testing.T, manifest string) string {
 	t.Helper()
-	digest, _, err := v1.SHA256(strings.NewReader("{}"))
+	digest, _, err := v1.SHA256(strings.NewReader(manifest))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,11 +160,7 @@ func TestReferrersAfterDelete(t *testing.T) {
 	subject := push(t, tag(t, "%s/app:v1", host))
 	send(t, http.MethodPost, "http://"+host+"/v2/app/blobs/uploads/?digest="+emptyDigest(t), "", "{}")
 	manifest := referrer(t, subject, bundleType, "")
-	digest, _, err := v1.SHA256(strings.NewReader(manifest))
-	if err != nil {
-		t.Fatal(err)
-	}
-	url := fmt.Sprintf("http://%s/v2/app/manifests/%s", host, digest)
+	url := fmt.Sprintf("http://%s/v2/app/manifests/%s", host, digestOf(t, manifest))
 	send(t, http.MethodPut, url, string(types.OCIManifestSchema1), manifest)
 	send(t, http.MethodPut, url, string(types.OCIManifestSchema1), manifest)
 	count := func() int {

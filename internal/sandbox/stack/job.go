@@ -26,13 +26,17 @@ type Job struct {
 	TUFRoot                string `json:"tuf_root"`
 	Registry               string `json:"registry"` // with the referrers API
 	RegistryNoReferrers    string `json:"registry_without_referrers"`
-	RegistryWithLogin      string `json:"registry_with_login"` // with the referrers API
+	RegistryWithLogin      string `json:"registry_with_login"`      // with the referrers API
+	RegistryWithBasicAuth  string `json:"registry_with_basic_auth"` // with the referrers API
+	RegistryDistribution   string `json:"registry_distribution"`    // the distribution project's, without the referrers API
 	RegistryUsername       string `json:"registry_username"`
 	RegistryPassword       string `json:"registry_password"`
 	RegistryReaderUsername string `json:"registry_reader_username"` // may not push
 	RegistryReaderPassword string `json:"registry_reader_password"`
 	TrustedRoot            string `json:"trusted_root"`
 	SigningConfig          string `json:"signing_config"`
+
+	RegistryQuirks map[string]string `json:"registry_quirks"` // by the name of what has the quirk
 }
 
 // NewJob opens a job. It stays open until the stack is closed.
@@ -100,4 +104,15 @@ func (j *Job) locate(hosts map[front.Service]string) {
 	j.Registry = hosts[front.Registry]
 	j.RegistryNoReferrers = hosts[front.RegistryWithoutReferrers]
 	j.RegistryWithLogin = hosts[front.RegistryWithLogin]
+	j.RegistryWithBasicAuth = hosts[front.RegistryWithBasicAuth]
+	j.RegistryDistribution = hosts[front.RegistryDistribution]
+	j.RegistryQuirks = map[string]string{
+		"ghcr":     hosts[front.RegistryGHCR],
+		"gitlab":   hosts[front.RegistryGitLab],
+		"ecr":      hosts[front.RegistryECR],
+		"jfrog":    hosts[front.RegistryJFrog],
+		"quay":     hosts[front.RegistryQuay],
+		"harbor":   hosts[front.RegistryHarbor],
+		"eventual": hosts[front.RegistryEventual],
+	}
 }

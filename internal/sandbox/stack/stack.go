@@ -73,6 +73,15 @@ func (s *Stack) start(ctx context.Context) error {
 		front.Registry:                 registry.NewWithReferrers(),
 		front.RegistryWithoutReferrers: registry.New(),
 		front.RegistryWithLogin:        registry.NewLogin(registry.NewWithReferrers(), s.writer, s.reader),
+		front.RegistryWithBasicAuth:    registry.NewBasicLogin(registry.NewWithReferrers(), s.writer, s.reader),
+		front.RegistryDistribution:     registry.NewDistribution(ctx),
+		front.RegistryGHCR:             registry.NewGHCR(),
+		front.RegistryGitLab:           registry.NewGitLab(),
+		front.RegistryECR:              registry.NewECR(),
+		front.RegistryJFrog:            registry.NewJFrog(),
+		front.RegistryQuay:             registry.NewQuay(),
+		front.RegistryHarbor:           registry.NewHarbor(),
+		front.RegistryEventual:         registry.NewEventual(),
 	}
 	return nil
 }

@@ -78,16 +78,26 @@ func send(t *testing.T, method, url, bearer, body string) (int, []byte) {
 	return resp.StatusCode, content
 }
 
-// requests are those of a job, as "service method path status".
-func requests(t *testing.T, job *stack.Job) []string {
+// record is what a job wrote down.
+func record(t *testing.T, job *stack.Job) []front.Request {
 	t.Helper()
 	_, body := send(t, http.MethodGet, job.Control+"/requests", "", "")
-	got := []string{}
+	var got []front.Request
 	for lines := bufio.NewScanner(strings.NewReader(string(body))); lines.Scan(); {
 		var r front.Request
 		if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
 			t.Fatal(err)
 		}
+		got = append(got, r)
+	}
+	return got
+}
+
+// requests are those of a job, as "service method path status".
+func requests(t *testing.T, job *stack.Job) []string {
+	t.Helper()
+	got := []string{}
+	for _, r := range record(t, job) {
 		got = append(got, fmt.Sprint(r.Service, " ", r.Method, " ", r.Path, " ", r.Status))
 	}
 	return got
