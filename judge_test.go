@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"crypto/sha1"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
@@ -63,6 +64,9 @@ func checkSPDX(ts *testscript.TestScript, neg bool, args []string) {
 		var packages []string
 		named := false
 		for _, found := range document.Packages {
+			if found.PrimaryPackagePurpose == "OPERATING_SYSTEM" {
+				continue // the distribution, which is no package of its own database
+			}
 			named = named || found.PackageVersion == p.Digest
 			for _, ref := range found.PackageExternalReferences {
 				if kind, ok := purlType(ref.Locator); ok && ref.RefType == "purl" && kind != "oci" {
@@ -133,5 +137,39 @@ func entry(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if len(found) == 0 {
 		ts.Fatalf("Rekor has no entry %s", out["log-index"])
+	}
+}
+
+// index-document FILE PLATFORM-FILE...: checks the SPDX document of an index: it is valid, it
+// describes the index, and it names each platform's document by SHA-1 and namespace, and each
+// platform's image as a variant of the index.
+func indexDocument(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: index-document FILE PLATFORM-FILE...")
+	}
+	index, err := spdxjson.Read(strings.NewReader(ts.ReadFile(args[0])))
+	ts.Check(err)
+	ts.Check(spdxlib.ValidateDocument(index))
+	refs := map[string]string{}
+	for _, ref := range index.ExternalDocumentReferences {
+		refs[ref.URI] = string(ref.Checksum.Algorithm) + ":" + ref.Checksum.Value
+	}
+	for _, file := range args[1:] {
+		content := ts.ReadFile(file)
+		document, err := spdxjson.Read(strings.NewReader(content))
+		ts.Check(err)
+		want := fmt.Sprintf("SHA1:%x", sha1.Sum([]byte(content)))
+		if refs[document.DocumentNamespace] != want {
+			ts.Fatalf("%s is %s, and the index says %v", file, want, refs)
+		}
+	}
+	variants := 0
+	for _, r := range index.Relationships {
+		if r.Relationship == "VARIANT_OF" {
+			variants++
+		}
+	}
+	if variants != len(args)-1 || len(index.ExternalDocumentReferences) != variants {
+		ts.Fatalf("%d variants and %d documents, want %d of each", variants, len(index.ExternalDocumentReferences), len(args)-1)
 	}
 }

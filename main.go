@@ -52,6 +52,7 @@ func seal(ctx context.Context, job *runner.Job, program string, getenv func(stri
 	if err != nil {
 		return err
 	}
+	job.Mask(cfg.Secrets()...)
 	if err := job.CheckFiles(); err != nil {
 		return err
 	}
@@ -60,7 +61,7 @@ func seal(ctx context.Context, job *runner.Job, program string, getenv func(stri
 		return err
 	}
 	defer os.RemoveAll(work)
-	pipeline, err := wire(cfg, job, work, program)
+	pipeline, err := wire(ctx, cfg, job, work, program)
 	if err != nil {
 		return err
 	}
@@ -77,7 +78,7 @@ func seal(ctx context.Context, job *runner.Job, program string, getenv func(stri
 // It returns runErr, or what went wrong here if the run went well.
 func publish(cfg *config.Config, job *runner.Job, res *attest.Result, runErr error) error {
 	errs := []error{runErr}
-	if res.Subject != nil {
+	if len(res.Seals) > 0 {
 		files, err := report.Files(res, cfg.OutputDir)
 		if err == nil {
 			err = job.WriteFiles(cfg.OutputDir, files)

@@ -49,15 +49,24 @@ func TestScript(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"push":      push,
 			"seal":      runSeal,
+			"finish":    finish,
 			"problem":   showProblem,
 			"outputs":   outputs,
 			"referrers": referrers,
 			"requests":  requests,
 			"fault":     fault,
-			"put":       put,
-			"kept":      kept,
-			"spdx":      checkSPDX,
-			"entry":     entry,
+			"held":      held,
+			"release":   release,
+			"layers":    layers,
+			"written":   written,
+			"details":   details,
+
+			"index-document": indexDocument,
+			"dockerconfig":   dockerConfig,
+			"put":            put,
+			"kept":           kept,
+			"spdx":           checkSPDX,
+			"entry":          entry,
 		},
 	})
 }

@@ -3,12 +3,19 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -61,4 +68,35 @@ func fallbackIndex(ref, method string, body []byte) ([]byte, error) {
 		err = fmt.Errorf("%s %s: %s: %s", method, url, resp.Status, answer)
 	}
 	return answer, err
+}
+
+// layers REPO:TAG: prints media type, annotation keys and predicate type of each layer of a
+// manifest, in order.
+func layers(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: layers REPO:TAG")
+	}
+	ref, err := name.NewTag(args[0])
+	ts.Check(err)
+	img, err := remote.Image(ref)
+	ts.Check(err)
+	manifest, err := img.Manifest()
+	ts.Check(err)
+	out := ts.Stdout()
+	for _, l := range manifest.Layers {
+		fmt.Fprintln(out, l.MediaType, slices.Sorted(maps.Keys(l.Annotations)), l.Annotations["predicateType"])
+	}
+}
+
+// dockerconfig FOLDER USER PASSWORD: writes what `docker login` to the registry with a login
+// would write.
+func dockerConfig(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: dockerconfig FOLDER USER PASSWORD")
+	}
+	auth := base64.StdEncoding.EncodeToString([]byte(args[1] + ":" + args[2]))
+	content, err := json.Marshal(map[string]any{"auths": map[string]any{of(ts).job.RegistryWithLogin: map[string]string{"auth": auth}}})
+	ts.Check(err)
+	ts.Check(os.MkdirAll(args[0], 0o755))
+	ts.Check(os.WriteFile(filepath.Join(args[0], "config.json"), content, 0o600))
 }

@@ -4,20 +4,16 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
-	"syscall"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
@@ -33,6 +29,8 @@ type script struct {
 	runner *harness.Runner
 	digest string // of the image that was pushed last
 	stdout string // of the last seal
+
+	background map[string]*stepRun // by name
 }
 
 type scriptKey struct{}
@@ -42,27 +40,33 @@ func newScript(env *testscript.Env, tools *harness.Tools, job *harness.Job) erro
 	if err != nil {
 		return err
 	}
-	env.Values[scriptKey{}] = &script{tools: tools, job: job, runner: runner}
+	env.Values[scriptKey{}] = &script{tools: tools, job: job, runner: runner, background: map[string]*stepRun{}}
 	repository := "/acme/" + strings.TrimPrefix(filepath.Base(env.WorkDir), "script-")
 	const workflow = "https://github.com/acme/demo/.github/workflows/release.yml@refs/heads/main"
 	for name, value := range map[string]string{
-		"PATH":            tools.Dir + string(os.PathListSeparator) + env.Getenv("PATH"),
-		"HOME":            env.WorkDir,
-		"APP":             job.Registry + repository,
-		"NOREFERRERS_APP": job.RegistryNoReferrers + repository,
-		"LOGIN_APP":       job.RegistryWithLogin + repository,
-		"WRITER":          job.RegistryUsername, "WRITER_PASSWORD": job.RegistryPassword,
+		"PATH":             tools.Dir + string(os.PathListSeparator) + env.Getenv("PATH"),
+		"HOME":             env.WorkDir,
+		"APP":              job.Registry + repository,
+		"NOREFERRERS_APP":  job.RegistryNoReferrers + repository,
+		"LOGIN_APP":        job.RegistryWithLogin + repository,
+		"BASIC_APP":        job.RegistryWithBasicAuth + repository,
+		"DISTRIBUTION_APP": job.RegistryDistribution + repository,
+		"WRITER":           job.RegistryUsername, "WRITER_PASSWORD": job.RegistryPassword,
 		"READER": job.RegistryReaderUsername, "READER_PASSWORD": job.RegistryReaderPassword,
 		"FULCIO": job.FulcioURL, "REKOR": job.RekorURL,
 		"TRUSTED_ROOT": job.TrustedRoot, "SIGNING_CONFIG": job.SigningConfig,
 		"ID_TOKEN_REQUEST_URL": job.IDTokenRequestURL,
 		"GITHUB":               filepath.Dir(runner.Workspace),
 		"WORKSPACE":            runner.Workspace,
+		"IMAGES":               tools.Images,
 		"SUMMARY":              runner.Summary,
 		"SAN":                  workflow,
 		"ISSUER":               job.Issuer,
 	} {
 		env.Setenv(name, value)
+	}
+	for name, host := range job.RegistryQuirks {
+		env.Setenv(strings.ToUpper(name)+"_APP", host+repository)
 	}
 	return nil
 }
@@ -70,7 +74,8 @@ func newScript(env *testscript.Env, tools *harness.Tools, job *harness.Job) erro
 func of(ts *testscript.TestScript) *script { return ts.Value(scriptKey{}).(*script) }
 
 // push KIND REF [USER]: puts a test image into a registry and prints its digest. It also
-// sets $DIGEST, and $AMD64, $ARM64 ... to the digests of the platforms.
+// sets $DIGEST, $TAG to the tag that is made of it, and $AMD64, $ARM64 ... to the digests of
+// the platforms.
 func push(ts *testscript.TestScript, neg bool, args []string) {
 	s := of(ts)
 	if neg || len(args) < 2 {
@@ -85,6 +90,7 @@ func push(ts *testscript.TestScript, neg bool, args []string) {
 	image := readImage(ts, args[0])
 	s.digest = image.Digest
 	ts.Setenv("DIGEST", image.Digest)
+	ts.Setenv("TAG", strings.Replace(image.Digest, ":", "-", 1))
 	for _, p := range image.Images {
 		arch := strings.Split(p.Platform, "/")[1]
 		ts.Setenv(strings.ToUpper(arch), p.Digest)
@@ -107,136 +113,6 @@ func readImage(ts *testscript.TestScript, kind string) testImage {
 	var image testImage
 	ts.Check(json.Unmarshal(content, &image))
 	return image
-}
-
-// seal [-exit N] [-signal NAME LINE] input=value ... VARIABLE=value ...: runs the
-// action as the runner would. Names in lower case are inputs, names in upper case are
-// variables of the job; VARIABLE= takes one away. The sandbox's TUF repository is the
-// default trust. With -signal, the process gets INT or TERM when its log has LINE.
-// Whatever the outcome, no secret may appear anywhere; after a failure
-// there must be no output.
-func runSeal(ts *testscript.TestScript, neg bool, args []string) {
-	s := of(ts)
-	if neg {
-		ts.Fatalf("use: seal -exit N")
-	}
-	want, stop := 0, signaller{}
-	if len(args) > 1 && args[0] == "-exit" {
-		n, err := strconv.Atoi(args[1])
-		ts.Check(err)
-		want, args = n, args[2:]
-	}
-	if len(args) > 2 && args[0] == "-signal" {
-		stop.signal = map[string]os.Signal{"INT": os.Interrupt, "TERM": syscall.SIGTERM}[args[1]]
-		stop.line, args = args[2], args[3:]
-	}
-	inputs := map[string]string{"tuf-url": s.job.TUFURL, "tuf-root": s.job.TUFRoot, "github-token": "ghs_sandbox0123456789"}
-	variables := []string{"RUNNER_DEBUG=1"} // the log of the requests is looked through as well
-	for _, arg := range args {
-		name, value, ok := strings.Cut(arg, "=")
-		switch {
-		case !ok:
-			ts.Fatalf("%q is neither input=value nor VARIABLE=value", arg)
-		case name == strings.ToLower(name):
-			inputs[name] = strings.ReplaceAll(value, `\n`, "\n")
-		default:
-			variables = append(variables, arg)
-		}
-	}
-	ts.Check(os.WriteFile(s.runner.Output, nil, 0o644))
-	ts.Check(os.WriteFile(s.runner.Summary, nil, 0o644))
-	var stderr bytes.Buffer
-	stdout := &stop
-	cmd := exec.Command("seal-image")
-	cmd.Env = withVariables(s.runner.Environment(inputs), variables)
-	cmd.Dir = s.runner.Workspace
-	cmd.Stdout, cmd.Stderr = stdout, &stderr
-	ts.Check(cmd.Start())
-	stop.process.Store(cmd.Process)
-	err := cmd.Wait()
-	if _, isExit := errors.AsType[*exec.ExitError](err); err != nil && !isExit {
-		ts.Check(err)
-	}
-	s.stdout = stdout.text.String()
-	fmt.Fprint(ts.Stdout(), masked.ReplaceAllString(s.stdout, "::add-mask::***\n"))
-	fmt.Fprint(ts.Stderr(), stderr.String())
-	s.sweep(ts, inputs, stdout.text.String()+stderr.String())
-	if got := cmd.ProcessState.ExitCode(); got != want {
-		ts.Fatalf("exit status %d, want %d", got, want)
-	}
-	if written, _ := s.runner.Outputs(); want != 0 && len(written) > 0 {
-		ts.Fatalf("a failed run has outputs: %v", written)
-	}
-	if left, err := os.ReadDir(s.runner.Temp); err != nil || len(left) > 0 {
-		ts.Fatalf("left in RUNNER_TEMP: %v %v", left, err)
-	}
-}
-
-// signaller keeps what is written to it, and signals the process at a line.
-type signaller struct {
-	text    bytes.Buffer
-	signal  os.Signal
-	line    string
-	process atomic.Pointer[os.Process]
-}
-
-func (s *signaller) Write(p []byte) (int, error) {
-	n, err := s.text.Write(p)
-	if process := s.process.Load(); process != nil && s.signal != nil && strings.Contains(s.text.String(), s.line) {
-		signal := s.signal
-		s.signal = nil
-		return n, errors.Join(err, process.Signal(signal))
-	}
-	return n, err
-}
-
-// withVariables replaces variables; an empty value removes one.
-func withVariables(env, variables []string) []string {
-	for _, v := range variables {
-		name, value, _ := strings.Cut(v, "=")
-		env = slices.DeleteFunc(env, func(e string) bool { return strings.HasPrefix(e, name+"=") })
-		if value != "" {
-			env = append(env, v)
-		}
-	}
-	return env
-}
-
-// masked are the lines with which the action tells the runner what to mask.
-var masked = regexp.MustCompile(`(?m)^::add-mask::.*\n`)
-
-var jwt = regexp.MustCompile(`eyJ[\w-]+\.eyJ[\w-]+\.[\w-]+`)
-
-// sweep looks for secrets in all that the run has left: its log (but for the lines with
-// which it tells the runner what to mask), the outputs, the summary and the files.
-func (s *script) sweep(ts *testscript.TestScript, inputs map[string]string, log string) {
-	secrets := []string{s.job.IDTokenRequestToken, s.job.RegistryPassword, s.job.RegistryReaderPassword, inputs["registry-password"], inputs["github-token"]}
-	for _, user := range []string{s.job.RegistryUsername, s.job.RegistryReaderUsername, inputs["registry-username"], "octocat"} {
-		for _, password := range secrets[1:5] {
-			if user != "" && password != "" { // as they stand in an Authorization header
-				secrets = append(secrets, base64.StdEncoding.EncodeToString([]byte(user+":"+password)))
-			}
-		}
-	}
-	look := func(where, text string) {
-		for _, secret := range secrets {
-			if secret != "" && strings.Contains(text, secret) {
-				ts.Fatalf("%s contains a secret of the job", where)
-			}
-		}
-		if token := jwt.FindString(text); token != "" {
-			ts.Fatalf("%s contains a token", where)
-		}
-	}
-	look("the log", masked.ReplaceAllString(log, ""))
-	ts.Check(filepath.WalkDir(filepath.Dir(s.runner.Workspace), func(path string, entry os.DirEntry, err error) error {
-		if err != nil || !entry.Type().IsRegular() {
-			return err
-		}
-		content, err := os.ReadFile(path)
-		look(path, string(content))
-		return err
-	}))
 }
 
 // problem prints the annotation of the last seal as the reader sees it: title, then text.
@@ -267,8 +143,12 @@ func (s *script) names(text string) string {
 		return host
 	}
 	text = logEntries.ReplaceAllString(text, "log entries N,")
+	for _, registry := range s.job.RegistryQuirks {
+		text = strings.ReplaceAll(text, registry, "REGISTRY")
+	}
 	return digests.ReplaceAllString(strings.NewReplacer(
-		cmp.Or(s.digest, "none"), "DIGEST", s.job.RegistryNoReferrers, "REGISTRY", s.job.RegistryWithLogin, "REGISTRY", s.job.Registry, "REGISTRY",
+		cmp.Or(s.digest, "none"), "DIGEST", strings.Replace(cmp.Or(s.digest, "none"), ":", "-", 1), "TAG",
+		s.job.RegistryNoReferrers, "REGISTRY", s.job.RegistryWithLogin, "REGISTRY", s.job.RegistryWithBasicAuth, "REGISTRY", s.job.Registry, "REGISTRY",
 		host(s.job.RekorURL), "REKOR", host(s.job.FulcioURL), "FULCIO", host(s.job.TUFURL), "TUF",
 		s.job.RegistryUsername, "WRITER", s.job.RegistryReaderUsername, "READER",
 		host(s.job.TSAURL), "TSA", s.runner.Workspace, "WORKSPACE",
@@ -315,25 +195,65 @@ func requests(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) == 1 {
 		query = "?service=" + args[0]
 	}
-	answer, err := s.job.Ask(context.Background(), http.MethodGet, "/requests"+query, nil)
-	ts.Check(err)
-	decoder := json.NewDecoder(bytes.NewReader(answer))
 	out := ts.Stdout() // also of nothing: it replaces what the last command printed
-	for decoder.More() {
-		var r struct {
-			Service, Method, Path string
-			Status                int
-		}
-		ts.Check(decoder.Decode(&r))
+	for _, r := range s.requests(ts, query) {
 		fmt.Fprintf(out, "%s %s %s %d\n", r.Service, r.Method, r.Path, r.Status)
 	}
-	_, err = s.job.Ask(context.Background(), http.MethodDelete, "/requests", nil)
+	_, err := s.job.Ask(context.Background(), http.MethodDelete, "/requests", nil)
 	ts.Check(err)
 }
 
-// fault SERVICE STATUS|DELAY|before|after TIMES [METHOD [PATH [FILE]]]: the next TIMES
-// requests (0: all) are answered with the status, delayed (e.g. 200ms), or cut before or
-// after the server has seen them. PATH is a part of the path; FILE has the answer's body,
+// asked is one request that the sandbox was asked.
+type asked struct {
+	Service, Method, Path, Query, Authorization string
+
+	Status int
+}
+
+func (s *script) requests(ts *testscript.TestScript, query string) []asked {
+	answer, err := s.job.Ask(context.Background(), http.MethodGet, "/requests"+query, nil)
+	ts.Check(err)
+	var out []asked
+	decoder := json.NewDecoder(bytes.NewReader(answer))
+	for decoder.More() {
+		var r asked
+		ts.Check(decoder.Decode(&r))
+		out = append(out, r)
+	}
+	return out
+}
+
+// details SERVICE: prints method, path, query and the scheme of the credentials of what a
+// service was asked, and forgets nothing.
+func details(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: details SERVICE")
+	}
+	out := ts.Stdout()
+	for _, r := range of(ts).requests(ts, "?service="+args[0]) {
+		fmt.Fprintln(out, r.Method, r.Path, r.Query, r.Authorization)
+	}
+}
+
+// written SERVICE PATH: waits until something was stored under a path that contains PATH.
+func written(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: written SERVICE PATH")
+	}
+	for range 600 {
+		for _, r := range of(ts).requests(ts, "?service="+args[0]) {
+			if r.Method == http.MethodPut && r.Status == http.StatusCreated && strings.Contains(r.Path, args[1]) {
+				return
+			}
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	ts.Fatalf("nothing was written to %s in 30 s", args[1])
+}
+
+// fault SERVICE STATUS|DELAY|before|after|hold:NAME TIMES [METHOD [PATH [FILE]]]: the next
+// TIMES requests (0: all) are answered with the status, delayed (e.g. 200ms), cut before or
+// after the server has seen them, or held until `release NAME`. PATH is a part of the path; FILE has the answer's body,
 // which is an OCI index. Without arguments all faults end.
 func fault(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) == 0 {
@@ -342,7 +262,7 @@ func fault(ts *testscript.TestScript, neg bool, args []string) {
 		return
 	}
 	if neg || len(args) < 3 || len(args) > 6 {
-		ts.Fatalf("usage: fault SERVICE STATUS|DELAY|before|after TIMES [METHOD [PATH [FILE]]]")
+		ts.Fatalf("usage: fault SERVICE STATUS|DELAY|before|after|hold:NAME TIMES [METHOD [PATH [FILE]]]")
 	}
 	times, err := strconv.Atoi(args[2])
 	ts.Check(err)
@@ -353,6 +273,8 @@ func fault(ts *testscript.TestScript, neg bool, args []string) {
 		f["status"] = status
 	case args[1] == "before" || args[1] == "after":
 		f["cut"] = args[1]
+	case strings.HasPrefix(args[1], "hold:"):
+		f["hold"] = strings.TrimPrefix(args[1], "hold:")
 	default:
 		f["delay"] = args[1]
 	}
@@ -368,5 +290,21 @@ func fault(ts *testscript.TestScript, neg bool, args []string) {
 	body, err := json.Marshal(f)
 	ts.Check(err)
 	_, err = of(ts).job.Ask(context.Background(), http.MethodPost, "/faults", body)
+	ts.Check(err)
+}
+
+// held NAME: waits until a request is held by that name.
+func held(ts *testscript.TestScript, neg bool, args []string) { hold(ts, neg, args, http.MethodGet) }
+
+// release NAME: lets the request that is held by that name go on.
+func release(ts *testscript.TestScript, neg bool, args []string) {
+	hold(ts, neg, args, http.MethodDelete)
+}
+
+func hold(ts *testscript.TestScript, neg bool, args []string, method string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: held NAME or release NAME")
+	}
+	_, err := of(ts).job.Ask(context.Background(), method, "/holds/"+args[0], nil)
 	ts.Check(err)
 }

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"seal-image/internal/attest"
@@ -39,7 +41,7 @@ func workFolder(temp string) (string, error) {
 
 // wire builds the pipeline of this run. work is a folder of ours alone; program is the
 // name of this executable, for the child.
-func wire(cfg *config.Config, job *runner.Job, work, program string) (*attest.Pipeline, error) {
+func wire(ctx context.Context, cfg *config.Config, job *runner.Job, work, program string) (*attest.Pipeline, error) {
 	http := transport.New(transport.Options{Log: job.Log(), UserAgent: "seal-image/" + version})
 	job.UseHTTP(http)
 	signer, err := sigstore.New(sigstore.Options{
@@ -54,6 +56,7 @@ func wire(cfg *config.Config, job *runner.Job, work, program string) (*attest.Pi
 		Audience:  cfg.Sigstore.Audience,
 		Token:     job.IDToken,
 		Transport: http,
+		Log:       job.Log(),
 		Job: sigstore.Job{
 			ServerURL:       cfg.Job.ServerURL,
 			Visibility:      cfg.Job.Visibility,
@@ -63,33 +66,65 @@ func wire(cfg *config.Config, job *runner.Job, work, program string) (*attest.Pi
 	if err != nil {
 		return nil, err
 	}
-	client := registry.New(registry.Options{Username: cfg.Registry.Username, Password: cfg.Registry.Password, Transport: http})
+	cataloger := &sbom.Cataloger{
+		Program: "/proc/self/exe", Name: program,
+		TempDir: work, Version: version, Author: cfg.Job.Author, Created: time.Now(), Limit: catalogLimit,
+		Options: catalogOptions(cfg.SBOM), Workspace: cfg.Job.Workspace, Path: cfg.SBOM.Path,
+	}
+	if err := cataloger.Options.Check(ctx); err != nil {
+		return nil, err
+	}
+	client := registry.New(registry.Options{Logins: logins(cfg.Registry), Transport: http})
 	return &attest.Pipeline{
 		Resolver:   client,
 		Downloader: client,
-		Cataloger: &sbom.Cataloger{
-			Program: "/proc/self/exe", Name: program,
-			TempDir: work, Version: version, Created: time.Now(), Limit: catalogLimit,
-		},
-		Signer:    signer,
-		Verifier:  signer,
-		Attacher:  client,
-		Progress:  job,
-		Log:       job.Log(),
-		LayoutDir: filepath.Join(work, "layout"),
+		Cataloger:  cataloger,
+		Signer:     signer,
+		Verifier:   signer,
+		Attacher:   client,
+		Progress:   job,
+		Log:        job.Log(),
+		LayoutDir:  filepath.Join(work, "layout"),
 	}, nil
 }
 
+func catalogOptions(c config.SBOM) sbom.Options {
+	o := sbom.Options{Files: c.Files, Catalogers: c.Catalogers, Exclude: c.Exclude}
+	for _, f := range c.Formats {
+		o.Formats = append(o.Formats, attest.Format(f))
+	}
+	return o
+}
+
+func logins(c config.Registry) map[string]registry.Login {
+	out := map[string]registry.Login{}
+	for host, l := range c.Logins {
+		out[host] = registry.Login(l)
+	}
+	return out
+}
+
 func request(cfg *config.Config) attest.Request {
-	return attest.Request{
-		Ref:            cfg.Image.Ref,
-		Digest:         cfg.Image.Digest,
+	req := attest.Request{
 		Platforms:      cfg.Platforms,
-		Recursive:      cfg.Recursive,
-		SBOM:           cfg.SBOM,
-		AllowEmptySBOM: cfg.AllowEmptySBOM,
+		SBOM:           cfg.SBOM.Enabled,
+		Provided:       cfg.SBOM.Path != "",
+		PerPlatform:    strings.Contains(cfg.SBOM.Path, "{platform}"),
+		AllowEmptySBOM: cfg.SBOM.AllowEmpty,
+		Sign: attest.SignOptions{
+			Recursive:   cfg.Recursive,
+			Attest:      cfg.SBOM.Attestation,
+			Annotations: cfg.Annotations,
+			Format:      attest.SignatureFormat(cfg.SignatureFormat),
+		},
+		AttachReferrer: cfg.SBOM.Referrer,
+		AttachTag:      cfg.SBOM.Tag,
 		DryRun:         cfg.DryRun,
 	}
+	for _, img := range cfg.Images {
+		req.Images = append(req.Images, attest.Reference{Ref: img.Ref, Digest: img.Digest})
+	}
+	return req
 }
 
 func timedOut(limit time.Duration) error {

@@ -42,6 +42,7 @@ var owners = map[string][]string{
 	"github.com/sigstore/sigstore-go/":                     {"sigstore"},
 	"github.com/sigstore/sigstore/":                        {"sigstore"},
 	"github.com/sigstore/sigstore/pkg/httpretry":           {"transport"},
+	"github.com/sigstore/sigstore/pkg/signature/payload":   {"attest", "sigstore"},
 	"github.com/sigstore/rekor/":                           {"sigstore"},
 	"github.com/sigstore/rekor-tiles/":                     {"sigstore"},
 	"github.com/sigstore/protobuf-specs/":                  {"sigstore"},

@@ -29,60 +29,30 @@ type LogEntry struct {
 // anyone else sees it.
 type Bundle struct {
 	Statement *Statement
-	JSON      []byte // Sigstore bundle v0.3, protobuf JSON
-	Envelope  []byte // DSSE envelope, JSON, byte for byte what went to the log
+	JSON      []byte // Sigstore bundle, protobuf JSON
+	Layer     Layer  // the same signature and log entry as cosign's tags hold them
 	Signer    Identity
 	Entry     LogEntry
-	Took      time.Duration // to sign, log and verify
+	Took      time.Duration // to sign, log and verify; 0 if it was signed by an earlier run
+	Existing  bool          // signed by an earlier run of this workflow
 }
 
-// Attachment says where a bundle is stored in the registry.
-type Attachment struct {
-	Bundle   *Bundle
-	Manifest Manifest // of the OCI 1.1 referrer
+// Layer is a signature as a layer of the manifests under cosign's tags `.sig` and `.att`.
+// Source: https://github.com/sigstore/cosign/blob/main/specs/SIGNATURE_SPEC.md
+type Layer struct {
+	// Content is what the signature in a `.sig` is about, or the whole DSSE envelope in
+	// an `.att`, byte for byte as it went to the log.
+	Content     []byte
+	Signature   string // base64; empty for an envelope, which has it inside
+	Certificate []byte // PEM
+	Chain       []byte // PEM
+	LogEntry    []byte // JSON: the inclusion promise and what it is about
 }
 
-// Result is what a run found out and made public. [Pipeline.Run] returns it on failure
-// too: a log entry cannot be taken back, so the user must learn of it.
-type Result struct {
-	Identity    Identity
-	Subject     *Subject
-	SBOMs       []*SBOM
-	Bundles     []*Bundle
-	Attachments []*Attachment
-}
-
-// Signature is the signature of the digest that the user named, or nil.
-func (r *Result) Signature() *Attachment { return r.find(SignaturePredicateType, r.subjectDigest()) }
-
-// Attestation is the SBOM attestation of the digest that the user named, or nil: an index
-// of several images has none.
-func (r *Result) Attestation() *Attachment { return r.find(SPDXPredicateType, r.subjectDigest()) }
-
-// AttachmentOf says where b is stored; nil if it is not.
-func (r *Result) AttachmentOf(b *Bundle) *Attachment {
-	for _, a := range r.Attachments {
-		if a.Bundle == b {
-			return a
-		}
-	}
-	return nil
-}
-
-// subjectDigest is the digest that the user named, or "" before it is known.
-func (r *Result) subjectDigest() string {
-	if r.Subject == nil {
-		return ""
-	}
-	return r.Subject.Ref.DigestStr()
-}
-
-func (r *Result) find(predicateType, digest string) *Attachment {
-	for _, a := range r.Attachments {
-		st := a.Bundle.Statement
-		if st.PredicateType == predicateType && st.About.Ref.DigestStr() == digest {
-			return a
-		}
-	}
-	return nil
+// Stored is an attachment as the registry serves it.
+type Stored struct {
+	Form     Form
+	Manifest Manifest // of the referrer, or what the tag points at
+	Content  []byte   // a Sigstore bundle, or an SBOM document
+	Layer    Layer    // of the forms Sig and Att, in place of Content
 }

@@ -1,10 +1,10 @@
 package attest
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -12,88 +12,96 @@ import (
 	"seal-image/internal/problem"
 )
 
-func (p *Pipeline) resolve(ctx context.Context, req Request, res *Result) error {
-	defer p.Progress.Step("Resolve " + req.Ref.String())()
-	start := time.Now()
-
-	subject, err := p.Resolver.Resolve(ctx, req.Ref, req.Digest, req.Platforms)
-	if err != nil {
-		return fmt.Errorf("resolve %s: %w", req.Ref, err)
+// catalog sets the SBOMs of each image, in the order of its platforms.
+func (p *Pipeline) catalog(ctx context.Context, req Request, res *Result) {
+	if !req.SBOM || !res.alive() {
+		return
 	}
-	res.Subject = subject
-	p.Log.InfoContext(ctx, "resolved", slog.String("digest", subject.Ref.DigestStr()), took(start))
-	for _, img := range subject.Images {
-		p.Log.InfoContext(ctx, "found "+cmp.Or(img.Platform.String(), subject.ArtifactType), slog.String("digest", img.Ref.DigestStr()))
-	}
-	if req.SBOM {
-		return catalogable(subject)
-	}
-	return nil
-}
-
-// catalogable refuses what has no packages to list.
-func catalogable(subject *Subject) error {
-	what := ""
-	for _, img := range subject.Images {
-		if img.Platform.OS == "windows" {
-			what = "a Windows image (" + img.Platform.String() + ")"
+	defer p.Progress.Step("Generate SBOM")()
+	known := map[string]*SBOM{} // by digest: the same image may be in several repositories
+	res.each(ctx, func(s *Seal) error {
+		sboms, err := p.catalogImages(ctx, req, s.Subject, known)
+		if err != nil {
+			return err
 		}
-	}
-	if subject.ArtifactType != "" {
-		what = "not a container image (" + subject.ArtifactType + ")"
-	}
-	if what == "" {
+		for _, doc := range sboms {
+			known[doc.Image.Ref.DigestStr()] = doc
+		}
+		s.SBOMs = sboms
 		return nil
-	}
-	return &problem.Problem{
-		Code: problem.ImageUnsupported,
-		What: fmt.Sprintf("No SBOM can be made of %s.", subject.Ref),
-		Why:  "It is " + what + ", and an SBOM lists the packages of a Linux image.",
-		Fix:  "To sign it without an SBOM, write below `with:`\n  sbom: false",
-	}
+	})
 }
 
 // maxCatalogs bounds the children at work at once; each uses all cores.
 const maxCatalogs = 2
 
-// catalog sets res.SBOMs, in the order of res.Subject.Images.
-func (p *Pipeline) catalog(ctx context.Context, req Request, res *Result) error {
-	defer p.Progress.Step("Generate SBOM")()
-	start := time.Now()
-
-	images := res.Subject.Images
-	if err := p.Downloader.Download(ctx, images, p.LayoutDir); err != nil {
-		return fmt.Errorf("download %s: %w", res.Subject.Ref, err)
+func (p *Pipeline) catalogImages(ctx context.Context, req Request, subject *Subject, known map[string]*SBOM) ([]*SBOM, error) {
+	sboms := make([]*SBOM, len(subject.Images))
+	var wanted []Image
+	for i, img := range subject.Images {
+		if same := known[img.Ref.DigestStr()]; same != nil {
+			sboms[i] = &SBOM{Image: img, Documents: slices.Clone(same.Documents), Packages: same.Packages}
+			continue
+		}
+		wanted = append(wanted, img)
 	}
-	p.Log.InfoContext(ctx, "downloaded", slog.String("digest", res.Subject.Ref.DigestStr()), slog.Int("images", len(images)), took(start))
-	docs := make([]*SBOM, len(images))
+	if !req.Provided && len(wanted) > 0 {
+		if err := p.download(ctx, subject, wanted); err != nil {
+			return nil, err
+		}
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(maxCatalogs)
-	for i, img := range images {
+	for i, img := range subject.Images {
+		if sboms[i] != nil {
+			continue
+		}
 		group.Go(func() (err error) {
-			docs[i], err = p.catalogOne(ctx, req, img)
+			sboms[i], err = p.catalogOne(ctx, req, img)
 			return err
 		})
 	}
-	if err := group.Wait(); err != nil {
-		return err
+	return sboms, group.Wait()
+}
+
+func (p *Pipeline) download(ctx context.Context, subject *Subject, images []Image) error {
+	start := time.Now()
+	if err := p.Downloader.Download(ctx, images, p.LayoutDir); err != nil {
+		return fmt.Errorf("download %s: %w", subject.Ref, err)
 	}
-	res.SBOMs = docs
+	p.Log.InfoContext(ctx, "downloaded", slog.String("digest", subject.Ref.DigestStr()), slog.Int("images", len(images)), took(start))
 	return nil
 }
 
-func (p *Pipeline) catalogOne(ctx context.Context, req Request, img Image) (*SBOM, error) {
+func (p *Pipeline) catalogOne(ctx context.Context, req Request, img Image) (doc *SBOM, err error) {
+	if ctx.Err() != nil { // another image failed, or the run was stopped
+		return nil, context.Cause(ctx)
+	}
 	start := time.Now()
-	doc, err := p.Cataloger.Catalog(ctx, p.LayoutDir, img)
+	did := "cataloged "
+	if req.Provided {
+		did = "read the SBOM of "
+		doc, err = p.Cataloger.Load(img)
+	} else {
+		doc, err = p.Cataloger.Catalog(ctx, p.LayoutDir, img)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("catalog %s: %w", img.Platform, err)
 	}
 	if doc.Packages == 0 && !req.AllowEmptySBOM {
 		return nil, emptySBOM(img)
 	}
-	p.Log.InfoContext(ctx, "cataloged "+img.Platform.String(), slog.String("digest", img.Ref.DigestStr()),
-		slog.Int("packages", doc.Packages), slog.Int("bytes", len(doc.Document)), took(start))
+	p.Log.InfoContext(ctx, did+img.Platform.String(), slog.String("digest", img.Ref.DigestStr()),
+		slog.Int("packages", doc.Packages), slog.Int("bytes", size(doc)), took(start))
 	return doc, nil
+}
+
+// size is that of all documents together, in bytes.
+func size(doc *SBOM) (bytes int) {
+	for _, d := range doc.Documents {
+		bytes += len(d.Bytes)
+	}
+	return bytes
 }
 
 func emptySBOM(img Image) error {
@@ -103,4 +111,22 @@ func emptySBOM(img Image) error {
 		Why:  "The image has no package database and no binary that names its dependencies, as a scratch image with a stripped C program.",
 		Fix:  "If that is what you built, write below `with:`\n  allow-empty-sbom: true",
 	}
+}
+
+// describe adds the document about the index of several images to its SBOMs.
+func (p *Pipeline) describe(ctx context.Context, _ Request, res *Result) {
+	res.each(ctx, func(s *Seal) error {
+		if !s.Subject.IsIndex() || s.Subject.Platforms == 1 || len(s.SBOMs) == 0 {
+			return nil
+		}
+		index, err := p.Cataloger.Index(s.Subject, s.SBOMs)
+		if err != nil {
+			return fmt.Errorf("describe index %s: %w", s.Subject.Ref, err)
+		}
+		if len(index.Documents) > 0 {
+			s.adopt(index)
+			s.SBOMs = append(s.SBOMs, index)
+		}
+		return nil
+	})
 }

@@ -1,22 +1,29 @@
-// Package attest is the middle of the action: its nouns and the pipeline that seals one
-// image. Data walks through once, from the reference to the [Result], and never back:
+// Package attest is the middle of the action: its nouns and the pipeline that seals images.
+// Data walks through once, from the references to the [Result], and never back; each step
+// is done for all images before the next begins, and one that fails is left out from there:
 //
-//	reference   Preflight     may we sign, may we push? before the minutes-long part
-//	Subject     Resolve       tag -> digest, index -> platforms; no request uses a tag from here
-//	OCI layout  Download      blobs of all platforms, each once
-//	SBOM        Catalog       one document per platform, made by a child process
+//	reference   identify, checkPush   may we sign, may we push? before the minutes-long part
+//	Subject     resolve     tag -> digest, index -> platforms; no request uses a tag from here
+//	OCI layout  catalog     blobs of all platforms, each once
+//	SBOM        catalog     the documents of each platform, made by a child process
+//	Stored      reuse       what this workflow has signed before; its documents are taken over
+//	SBOM        describe    the documents about an index, which name those of its platforms
 //	Statement   [Statements]  pure, deterministic bytes
-//	Bundle      Sign          one token, key and certificate; logged; verified before use
-//	Attachment  Attach        stored in the registry next to the image
-//	Result      ReadBack      what a verifier finds there, verified again
+//	Bundle      sign        one token, key and certificate; logged; verified before use
+//	Attachment  attach      stored in the registry next to the image, in one or two [Form]s
+//	Result      readBack    what a verifier finds there, verified again
 //
 // The interfaces of the outside world stand in pipeline.go, before the code that calls
 // them; the packages registry, sbom and sigstore implement them and know only this package.
 //
-// Three decisions surprise, and hold until their reason goes away:
+// Five decisions surprise, and hold until their reason goes away:
 //
 //   - Signing comes after the check that we may push, because a log entry is public for good.
 //   - The signature of a digest is stored after its SBOM, so that who sees the one sees the other.
 //   - Every statement is about one digest. Verifiers accept one with all digests of an index,
 //     but then report the first subject for each of them.
+//   - An attestation is signed once and stored twice, as a bundle and under cosign's tag. The
+//     signature of an image has two statements: old verifiers read another format.
+//   - What a repeated run finds signed replaces its own documents, down to the creation time:
+//     a second statement that says the same would be noise in a public log.
 package attest

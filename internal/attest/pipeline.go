@@ -21,12 +21,19 @@ type Resolver interface {
 
 // Downloader copies images into one OCI image layout on disk, each blob once.
 type Downloader interface {
+	// Download adds images to the layout in dir.
 	Download(ctx context.Context, images []Image, dir string) error
 }
 
-// Cataloger lists the packages of one image of an OCI image layout.
+// Cataloger makes SBOM documents.
 type Cataloger interface {
+	// Catalog lists the packages of one image of the OCI image layout in dir.
 	Catalog(ctx context.Context, dir string, img Image) (*SBOM, error)
+	// Load reads the document that the user made for img.
+	Load(img Image) (*SBOM, error)
+	// Index describes an index by the documents of its platforms, in the formats in which
+	// all of them can be referred to. The SBOM has no documents if there is none.
+	Index(subject *Subject, platforms []*SBOM) (*SBOM, error)
 }
 
 // Signer signs as the workflow that runs this job.
@@ -39,22 +46,27 @@ type Signer interface {
 	Sign(ctx context.Context, statements []*Statement) ([]*Bundle, error)
 }
 
-// Verifier checks a Sigstore bundle completely: certificate chain, SCT, identity, log
-// inclusion, signature, and that it is about the digest of want with its predicate type.
+// Verifier checks what is stored.
 type Verifier interface {
-	Verify(bundle []byte, want *Statement) error
+	// Verify checks s completely: certificate chain, SCT, log inclusion, signature, that
+	// this workflow has signed, in this or an earlier run, and that it is about the
+	// digest of about. It returns what was signed.
+	Verify(s Stored, about Manifest) (*Bundle, error)
 }
 
-// Attacher stores bundles next to the image they are about.
+// Attacher stores bundles and documents next to the image they are about.
 type Attacher interface {
 	// CheckPush reports whether Attach may write to repo. It leaves nothing behind.
 	CheckPush(ctx context.Context, repo name.Repository) error
-	// Attach stores bundles about m as OCI 1.1 referrers, in their order. On failure it
-	// returns those that were stored.
-	Attach(ctx context.Context, m Manifest, bundles []*Bundle) ([]*Attachment, error)
-	// ReadBack returns the stored bundle of each attachment as a verifier would find it:
-	// through the list of referrers. One that is not listed is an error.
-	ReadBack(ctx context.Context, attachments []*Attachment) ([][]byte, error)
+	// Find returns what is stored about m in these forms, of which only signed ones can
+	// be asked for. Who made it is not known.
+	Find(ctx context.Context, m Manifest, forms []Form) ([]Stored, error)
+	// Attach stores what is planned in repo, in order, and says in each attachment what
+	// became of it. What is there already is left alone.
+	Attach(ctx context.Context, repo name.Repository, planned []*Attachment) error
+	// ReadBack returns each attachment in repo as a verifier would find it, in order. One
+	// that cannot be found is an error.
+	ReadBack(ctx context.Context, repo name.Repository, attachments []*Attachment) ([]Stored, error)
 }
 
 // Progress opens a named section of the job log; the returned func closes it.
@@ -62,14 +74,23 @@ type Progress interface {
 	Step(title string) (done func())
 }
 
-// Request is what to seal.
+// Reference is one image to seal.
+type Reference struct {
+	Ref    name.Reference
+	Digest v1.Hash // expected; the zero Hash accepts any
+}
+
+// Request is what to seal, and how.
 type Request struct {
-	Ref            name.Reference
-	Digest         v1.Hash // expected; the zero Hash accepts any
+	Images         []Reference // at least one
 	Platforms      []v1.Platform
-	Recursive      bool
 	SBOM           bool
+	Provided       bool // the SBOM is the user's
+	PerPlatform    bool // and there is one for each platform
 	AllowEmptySBOM bool
+	Sign           SignOptions
+	AttachReferrer bool // the SBOM, unsigned, as a referrer
+	AttachTag      bool // the SBOM, unsigned, under a tag
 	DryRun         bool
 }
 
@@ -86,35 +107,59 @@ type Pipeline struct {
 	LayoutDir  string // empty folder for the download; the caller removes it
 }
 
-// Run seals one image. The Result is never nil and, on failure, says what had been done.
+// step does one thing for all images of res that have not failed.
+type step func(ctx context.Context, req Request, res *Result)
+
+// Run seals the images. Each step is done for all of them before the next begins; an image
+// that fails is left out from there. The Result is never nil and, on failure, says what had
+// been done.
 func (p *Pipeline) Run(ctx context.Context, req Request) (*Result, error) {
 	res := &Result{}
-	if err := p.preflight(ctx, req, res); err != nil {
+	err := p.identify(ctx, req, res)
+	if err == nil {
+		err = p.resolve(ctx, req, res)
+	}
+	switch {
+	case ctx.Err() != nil:
+		return res, context.Cause(ctx)
+	case err != nil:
 		return res, err
 	}
-	if err := p.resolve(ctx, req, res); err != nil {
-		return res, err
+	steps := []step{p.catalog, p.reuse, p.describe, p.sign, p.attach}
+	if req.DryRun {
+		steps = []step{p.catalog, p.describe}
 	}
-	if req.SBOM {
-		if err := p.catalog(ctx, req, res); err != nil {
-			return res, err
+	for _, do := range steps {
+		do(ctx, req, res)
+		if ctx.Err() != nil {
+			return res, context.Cause(ctx)
 		}
 	}
-	if req.DryRun {
-		return res, nil
-	}
-	if err := p.sign(ctx, req, res); err != nil {
-		return res, err
-	}
-	if err := p.attach(ctx, res); err != nil {
-		return res, err
-	}
-	return res, p.readBack(ctx, res)
+	return res, res.problem()
 }
 
-// preflight asks everything that can say no before the minutes-long part. In a dry run a
-// no of the token or the registry is only told: pull requests from forks have neither right.
-func (p *Pipeline) preflight(ctx context.Context, req Request, res *Result) (err error) {
+// each calls do for the images that have not failed.
+func (r *Result) each(ctx context.Context, do func(*Seal) error) {
+	for _, s := range r.Seals {
+		if s.Err == nil && ctx.Err() == nil {
+			s.Err = do(s)
+		}
+	}
+}
+
+// alive reports whether an image is left to work on.
+func (r *Result) alive() bool {
+	for _, s := range r.Seals {
+		if s.Err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// identify finds out who signs. Without a token, nothing is left to do but a dry run:
+// pull requests from forks have none.
+func (p *Pipeline) identify(ctx context.Context, req Request, res *Result) (err error) {
 	defer p.Progress.Step("Check permissions")()
 
 	if res.Identity, err = p.Signer.Check(ctx); err != nil {
@@ -124,10 +169,6 @@ func (p *Pipeline) preflight(ctx context.Context, req Request, res *Result) (err
 	} else {
 		p.Log.InfoContext(ctx, "may sign", slog.String("identity", res.Identity.SAN), slog.String("issuer", res.Identity.Issuer))
 	}
-	if err := p.Attacher.CheckPush(ctx, req.Ref.Context()); err != nil {
-		return p.excuse(ctx, req, fmt.Errorf("check push to %s: %w", req.Ref.Context(), err))
-	}
-	p.Log.InfoContext(ctx, "may push", slog.String("repository", req.Ref.Context().Name()))
 	return nil
 }
 

@@ -29,8 +29,8 @@ type Image struct {
 // Subject is the pushed image that statements are made about.
 type Subject struct {
 	Manifest
-	// Tag is the tag that the user wrote, for display; empty if they wrote a digest.
-	Tag string
+	// Tags are the tags that the user wrote, for display; empty if they wrote digests.
+	Tags []string
 	// ArtifactType is the type of a manifest that is not a container image, e.g. a Helm
 	// chart; empty for an image.
 	ArtifactType string
@@ -44,9 +44,21 @@ type Subject struct {
 // IsIndex reports whether the subject is an index and not a plain image.
 func (s *Subject) IsIndex() bool { return s.MediaType.IsIndex() }
 
-// SBOM is the document that lists the packages of one image.
+// digests are the manifests that can have statements: the platforms, then the index.
+func (s *Subject) digests() []Manifest {
+	out := make([]Manifest, 0, len(s.Images)+1)
+	for _, img := range s.Images {
+		out = append(out, img.Manifest)
+	}
+	if s.IsIndex() {
+		out = append(out, s.Manifest)
+	}
+	return out
+}
+
+// SBOM lists the packages of one image, or describes an index.
 type SBOM struct {
-	Image    Image
-	Document []byte // SPDX 2.3 JSON, byte for byte what is signed and written to files
-	Packages int    // packages that the image contains, without the image itself
+	Image     Image      // of an index: its manifest, without platform
+	Documents []Document // the same content in each format asked for
+	Packages  int        // packages that the image contains, without the image itself
 }

@@ -1,7 +1,7 @@
 // Package config turns the inputs of the step and the environment of the job into one
-// validated [Config]. It makes no network request and reports every mistake at once; the
-// content of the files that inputs name is internal/sigstore's to judge, also before any
-// request.
+// validated [Config]. It makes no network request, starts no program (a credential helper,
+// say) and reports every mistake at once. Of the files that inputs name it judges docker's
+// config.json alone; the others are for those who use them, also before any request.
 package config
 
 import (
@@ -10,18 +10,17 @@ import (
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-
-	"seal-image/internal/secret"
 )
 
 // Config is what one run of the action was asked to do.
 type Config struct {
-	Image     Image
+	Images    []Image       // at least one; the order of `image`, each once
 	Platforms []v1.Platform // what `platforms` selects; nil: all
 	Recursive bool          // sign each platform manifest as well as the index
 
-	SBOM           bool
-	AllowEmptySBOM bool
+	SBOM            SBOM
+	Annotations     map[string]string // signed with the image; nil if none
+	SignatureFormat string            // "both", "bundle" or "legacy"
 
 	Registry Registry
 	Sigstore Sigstore
@@ -32,12 +31,6 @@ type Config struct {
 	Timeout   time.Duration
 
 	Job Job
-}
-
-// Registry is how to talk to the registry of the image.
-type Registry struct {
-	Username string // empty: anonymous
-	Password secret.String
 }
 
 // Sigstore is the Sigstore instance that signs. Where a field is empty, the TUF
@@ -53,35 +46,28 @@ type Sigstore struct {
 	PrivateRepository bool     // the repository may appear in public services although it is private
 }
 
-// Parse reads the inputs (INPUT_*) and the job's environment (GITHUB_*) through getenv.
-// The error is one [problem.Problem] with the code input-invalid that lists every mistake.
+// Parse reads the inputs (INPUT_*) and the job's environment (GITHUB_*, RUNNER_TEMP and
+// DOCKER_CONFIG) through getenv. The error is one [problem.Problem] with the code
+// input-invalid that lists every mistake.
 func Parse(getenv func(string) string) (*Config, error) {
 	r := newReader(getenv)
+	images, job := r.images(), r.job()
 	cfg := &Config{
-		Image:          r.image(),
-		Platforms:      r.platforms(),
-		Recursive:      r.flag("recursive"),
-		SBOM:           r.flag("sbom"),
-		AllowEmptySBOM: r.flag("allow-empty-sbom"),
-		OutputDir:      r.folder("output-dir"),
-		Summary:        r.flag("summary"),
-		DryRun:         r.flag("dry-run"),
-		Timeout:        r.timeout("timeout"),
-		Job:            r.job(),
+		Images:          images,
+		Platforms:       r.platforms(),
+		Recursive:       r.flag("recursive"),
+		SBOM:            r.sbom(),
+		Annotations:     r.annotations(),
+		SignatureFormat: r.choice("signature-format", "both", "bundle", "legacy"),
+		Registry:        r.registry(images, job),
+		Sigstore:        r.sigstore(),
+		OutputDir:       r.folder("output-dir"),
+		Summary:         r.flag("summary"),
+		DryRun:          r.flag("dry-run"),
+		Timeout:         r.timeout("timeout"),
+		Job:             job,
 	}
-	r.format()
-	cfg.Registry = r.registry(cfg.Image, cfg.Job)
-	cfg.Sigstore = r.sigstore()
 	return cfg, r.problem()
-}
-
-// format accepts the one format there is. It is an input already because workflows name it.
-func (r *reader) format() {
-	for _, f := range r.list("format") {
-		if f != "spdx-json" {
-			r.wrong("format", quote(f)+" is not a format of this version", "format: spdx-json")
-		}
-	}
 }
 
 func (r *reader) sigstore() Sigstore {
@@ -113,20 +99,4 @@ func (r *reader) sigstore() Sigstore {
 		r.wrong("tuf-url", "tuf-root is set without the repository that it is the root of", "tuf-url: https://tuf.example.com")
 	}
 	return s
-}
-
-func (r *reader) registry(img Image, job Job) Registry {
-	reg := Registry{
-		Username: r.text("registry-username"),
-		Password: secret.New(r.text("registry-password")),
-	}
-	switch {
-	case reg.Username != "" && reg.Password.Empty():
-		r.wrong("registry-password", "registry-username is set without it (is the secret available to this workflow?)", "registry-password: ${{ secrets.REGISTRY_PASSWORD }}")
-	case reg.Username == "" && !reg.Password.Empty():
-		r.wrong("registry-username", "registry-password is set without it", "registry-username: ${{ vars.REGISTRY_USERNAME }}")
-	case reg.Username == "" && r.text("github-token") != "" && img.Ref != nil && img.Ref.Context().RegistryStr() == job.containerRegistry():
-		reg.Username, reg.Password = job.Actor, secret.New(r.text("github-token"))
-	}
-	return reg
 }

@@ -4,13 +4,14 @@ import (
 	"fmt"
 	"net"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// Image is the image that the user named.
+// Image is an image that the user named.
 type Image struct {
 	// Ref is what is resolved: the tag if there is one, else the digest.
 	Ref name.Reference
@@ -20,23 +21,39 @@ type Image struct {
 
 const imageExample = "image: ghcr.io/owner/name:tag"
 
-// image reads `image` and `digest`. On a mistake the Image is empty.
-func (r *reader) image() Image {
+// images reads `image` and `digest`: what is right of the list, in its order, each once.
+func (r *reader) images() []Image {
 	digest := r.digest("digest", r.text("digest"))
 	refs := r.list("image")
-	switch len(refs) {
-	case 0:
+	if len(refs) == 0 {
 		r.wrong("image", "it is required", imageExample)
-		return Image{}
-	case 1:
-		return r.reference(refs[0], digest)
-	default:
-		r.wrong("image", fmt.Sprintf("it names %d images; a step seals one", len(refs)), "image: "+refs[0])
-		return Image{}
 	}
+	var images []Image
+	for _, s := range refs {
+		img := r.reference(s, digest)
+		same := func(other Image) bool {
+			return other.Ref.Name() == img.Ref.Name() && other.Digest == img.Digest
+		}
+		if img.Ref != nil && !slices.ContainsFunc(images, same) {
+			images = append(images, img)
+		}
+	}
+	return images
 }
 
-// reference parses repository[:tag][@digest] and joins it with the input `digest`.
+// registries returns the hosts of images, in their order, each once.
+func registries(images []Image) []string {
+	var out []string
+	for _, img := range images {
+		if host := img.Ref.Context().RegistryStr(); !slices.Contains(out, host) {
+			out = append(out, host)
+		}
+	}
+	return out
+}
+
+// reference parses repository[:tag][@digest] and joins it with the input `digest`. On a
+// mistake the Image is empty.
 func (r *reader) reference(s string, digest v1.Hash) Image {
 	if !r.spelled(s) {
 		return Image{}
@@ -45,7 +62,7 @@ func (r *reader) reference(s string, digest v1.Hash) Image {
 	if hasDigest {
 		inRef := r.digest("image", written)
 		if digest != (v1.Hash{}) && inRef != (v1.Hash{}) && digest != inRef {
-			r.wrong("digest", "it is not the digest that `image` names", "digest: "+inRef.String())
+			r.wrong("digest", "it is not the digest that `image` names", "digest: "+inRef.String()+"   # or none, `image` has it")
 		}
 		digest = inRef
 	}

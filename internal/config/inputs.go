@@ -2,11 +2,8 @@ package config
 
 import (
 	"fmt"
-	"net/url"
-	"os"
-	"path/filepath"
+	"slices"
 	"strings"
-	"time"
 
 	"seal-image/internal/problem"
 )
@@ -27,11 +24,19 @@ func Inputs() []Input {
 		{Name: "registry-username"},
 		{Name: "registry-password"},
 		{Name: "github-token", Default: "${{ github.token }}"},
+		{Name: "docker-config"},
 		{Name: "allow-http-registry", Default: "false"},
 		{Name: "sbom", Default: "true"},
+		{Name: "sbom-path"},
 		{Name: "format", Default: "spdx-json"},
+		{Name: "sbom-files", Default: "none"},
+		{Name: "catalogers"},
+		{Name: "exclude"},
 		{Name: "allow-empty-sbom", Default: "false"},
+		{Name: "attach-sbom", Default: "attestation"},
+		{Name: "annotations"},
 		{Name: "recursive", Default: "true"},
+		{Name: "signature-format", Default: "both"},
 		{Name: "private-repository", Default: "false"},
 		{Name: "fulcio-url"},
 		{Name: "rekor-url"},
@@ -46,9 +51,6 @@ func Inputs() []Input {
 		{Name: "timeout", Default: "30m"},
 	}
 }
-
-// maxFileBytes bounds a file that an input names: a trusted root or a signing config.
-const maxFileBytes = 4 << 20
 
 // reader reads inputs from the environment and collects what is wrong with them, so that
 // one run tells the user everything.
@@ -82,8 +84,18 @@ func (r *reader) text(input string) string {
 	return v
 }
 
+// wrong records a mistake; a second time it says nothing new.
 func (r *reader) wrong(input, why, fix string) {
-	r.mistakes = append(r.mistakes, mistake{input: input, why: why, fix: fix})
+	m := mistake{input: input, why: why, fix: fix}
+	if !slices.Contains(r.mistakes, m) {
+		r.mistakes = append(r.mistakes, m)
+	}
+}
+
+// mistaken reports whether a mistake of this input is known. What follows from a wrong
+// value would be a false accusation.
+func (r *reader) mistaken(input string) bool {
+	return slices.ContainsFunc(r.mistakes, func(m mistake) bool { return m.input == input })
 }
 
 // problem is nil if every input was right.
@@ -91,11 +103,12 @@ func (r *reader) problem() error {
 	if len(r.mistakes) == 0 {
 		return nil
 	}
-	why := make([]string, len(r.mistakes))
-	fix := make([]string, len(r.mistakes))
-	for i, m := range r.mistakes {
-		why[i] = fmt.Sprintf("%s: %s", m.input, m.why)
-		fix[i] = "  " + m.fix
+	var why, fix []string
+	for _, m := range r.mistakes {
+		why = append(why, m.input+": "+m.why)
+		if line := "  " + m.fix; !slices.Contains(fix, line) {
+			fix = append(fix, line)
+		}
 	}
 	what := "The inputs of this step have a mistake."
 	if n := len(r.mistakes); n > 1 {
@@ -107,120 +120,4 @@ func (r *reader) problem() error {
 		Why:  strings.Join(why, "\n"),
 		Fix:  "Write below `with:` of the step\n" + strings.Join(fix, "\n"),
 	}
-}
-
-// flag reads a boolean as GitHub's toolkit does: true, True, TRUE and the same for false.
-func (r *reader) flag(input string) bool {
-	switch v := r.text(input); v {
-	case "true", "True", "TRUE":
-		return true
-	case "false", "False", "FALSE":
-		return false
-	default:
-		r.wrong(input, quote(v)+" is neither true nor false", input+": "+r.defaults[input])
-		return false
-	}
-}
-
-// list splits an input at line breaks and commas.
-func (r *reader) list(input string) []string {
-	split := func(c rune) bool { return c == '\n' || c == ',' || c == '\r' }
-	var out []string
-	for _, item := range strings.FieldsFunc(r.text(input), split) {
-		if item = strings.TrimSpace(item); item != "" {
-			out = append(out, item)
-		}
-	}
-	return out
-}
-
-const maxTimeout = 6 * time.Hour // GitHub ends a job of its hosted runners after that
-
-func (r *reader) timeout(input string) time.Duration {
-	v := r.text(input)
-	d, err := time.ParseDuration(v)
-	if err != nil || d < time.Second || d > maxTimeout {
-		r.wrong(input, quote(v)+" is not a time between 1s and 6h", input+": "+r.defaults[input])
-	}
-	return d
-}
-
-// serviceURL reads an http(s) URL without credentials, query or trailing slash; nil if
-// the input is empty.
-func (r *reader) serviceURL(input string) *url.URL {
-	v := r.text(input)
-	if v == "" {
-		return nil
-	}
-	u, err := url.Parse(v)
-	if err == nil && u.User != nil {
-		r.wrong(input, "it has a user name or password in it, which would get into logs", input+": "+u.Scheme+"://"+u.Host+u.Path)
-		return nil
-	}
-	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") ||
-		u.RawQuery != "" || u.Fragment != "" {
-		shown := quote(v)
-		if strings.Contains(v, "@") { // a password may stand before it
-			shown = "it"
-		}
-		r.wrong(input, shown+" is not the URL of a service", input+": https://"+strings.TrimSuffix(input, "-url")+".example.com")
-		return nil
-	}
-	u.Path = strings.TrimRight(u.Path, "/")
-	return u
-}
-
-// file reads the file that an input names, relative to the workspace; nil if the input
-// is empty.
-func (r *reader) file(input string) []byte {
-	v := r.text(input)
-	if v == "" {
-		return nil
-	}
-	path := v
-	if !filepath.IsAbs(path) {
-		path = filepath.Join(r.workspace, path)
-	}
-	info, err := os.Stat(path)
-	switch {
-	case err != nil:
-		r.wrong(input, "there is no file "+quote(v)+" in the workspace", input+": path/to/file.json   # relative to the workspace, checked out before this step")
-		return nil
-	case !info.Mode().IsRegular() || info.Size() > maxFileBytes:
-		r.wrong(input, quote(v)+" is not a file of at most 4 MiB", input+": path/to/file.json")
-		return nil
-	}
-	content, err := os.ReadFile(path)
-	if err != nil {
-		r.wrong(input, quote(v)+" cannot be read: "+err.Error(), input+": path/to/file.json")
-	}
-	return content
-}
-
-// folder reads a path that must lie below the workspace and makes it relative to it.
-func (r *reader) folder(input string) string {
-	v := r.text(input)
-	path := filepath.Clean(v)
-	if filepath.IsAbs(path) {
-		if rel, err := filepath.Rel(r.workspace, path); err == nil {
-			path = rel
-		}
-	}
-	if path == "." || !filepath.IsLocal(path) {
-		r.wrong(input, quote(v)+" is not a folder below the workspace", input+": "+r.defaults[input])
-		return r.defaults[input]
-	}
-	if strings.ContainsFunc(path, func(c rune) bool { return c < ' ' || c > '~' }) {
-		r.wrong(input, quote(v)+" has characters that the outputs of a step cannot carry: only printable ASCII can be in it", input+": "+r.defaults[input])
-	}
-	return filepath.ToSlash(path)
-}
-
-// quote shows foreign text on one line, shortened.
-func quote(s string) string {
-	const most = 120
-	if len(s) > most {
-		s = s[:most] + "…"
-	}
-	return fmt.Sprintf("%q", s)
 }

@@ -18,15 +18,19 @@ type Job struct {
 	// Visibility of the repository by the event that started the run: "public",
 	// "private", "internal", or "" if the event does not say.
 	Visibility string
+	// Author of the documents, as SPDX writes a creator: "Organization: acme"; empty if unknown.
+	Author string
 }
 
 func (r *reader) job() Job {
+	event := readEvent(r.getenv("GITHUB_EVENT_PATH"))
 	job := Job{
 		ServerURL:  strings.TrimRight(r.getenv("GITHUB_SERVER_URL"), "/"),
 		Workspace:  r.workspace,
 		Temp:       r.getenv("RUNNER_TEMP"),
 		Actor:      r.getenv("GITHUB_ACTOR"),
-		Visibility: visibility(r.getenv("GITHUB_EVENT_PATH")),
+		Visibility: event.visibility(),
+		Author:     event.author(r.getenv("GITHUB_REPOSITORY_OWNER")),
 	}
 	if job.ServerURL == "" {
 		job.ServerURL = "https://github.com"
@@ -53,24 +57,34 @@ func (j Job) containerRegistry() string {
 // maxEventBytes bounds the event file: GitHub caps a webhook payload at 25 MB.
 const maxEventBytes = 32 << 20
 
-// visibility reads repository.visibility of the event; older servers have only
-// repository.private. An event without either, e.g. schedule, says nothing.
-func visibility(eventPath string) string {
-	f, err := os.Open(eventPath)
+// event is what is read of the event that started the run.
+type event struct {
+	Repository struct {
+		Visibility string `json:"visibility"`
+		Private    *bool  `json:"private"`
+		Owner      struct {
+			Type string `json:"type"`
+		} `json:"owner"`
+	} `json:"repository"`
+}
+
+// readEvent is the zero event if there is no file of JSON.
+func readEvent(path string) (e event) {
+	f, err := os.Open(path)
 	if err != nil {
-		return ""
+		return event{}
 	}
 	defer f.Close()
-	var event struct {
-		Repository struct {
-			Visibility string `json:"visibility"`
-			Private    *bool  `json:"private"`
-		} `json:"repository"`
+	if json.NewDecoder(io.LimitReader(f, maxEventBytes)).Decode(&e) != nil {
+		return event{}
 	}
-	if json.NewDecoder(io.LimitReader(f, maxEventBytes)).Decode(&event) != nil {
-		return ""
-	}
-	switch repo := event.Repository; {
+	return e
+}
+
+// visibility of the repository; older servers have only repository.private. An event
+// without either, e.g. schedule, says nothing.
+func (e event) visibility() string {
+	switch repo := e.Repository; {
 	case repo.Visibility != "":
 		return repo.Visibility
 	case repo.Private != nil && *repo.Private:
@@ -79,4 +93,17 @@ func visibility(eventPath string) string {
 		return "public"
 	}
 	return ""
+}
+
+// author is who answers for what the workflows of a repository make: its owner, as SPDX
+// names a creator; "" if the runner does not say who that is.
+func (e event) author(owner string) string {
+	switch {
+	case owner == "":
+		return ""
+	case e.Repository.Owner.Type == "User":
+		return "Person: " + owner
+	default:
+		return "Organization: " + owner
+	}
 }

@@ -49,7 +49,7 @@ func (r *Runner) Environment(inputs map[string]string) []string {
 		"GITHUB_WORKSPACE=" + r.Workspace, "GITHUB_OUTPUT=" + r.Output, "GITHUB_STEP_SUMMARY=" + r.Summary,
 		"GITHUB_EVENT_PATH=" + r.Event, "GITHUB_EVENT_NAME=push", "GITHUB_REF=refs/heads/main",
 		"GITHUB_SERVER_URL=https://github.com", "GITHUB_API_URL=https://api.github.com",
-		"GITHUB_REPOSITORY=acme/demo", "GITHUB_ACTION_REPOSITORY=acme/seal-image", "GITHUB_ACTOR=octocat",
+		"GITHUB_REPOSITORY=acme/demo", "GITHUB_REPOSITORY_OWNER=acme", "GITHUB_ACTION_REPOSITORY=acme/seal-image", "GITHUB_ACTOR=octocat",
 		"GITHUB_RUN_ID=1658821493", "GITHUB_RUN_ATTEMPT=1",
 		"RUNNER_TEMP=" + r.Temp, "RUNNER_OS=Linux", "RUNNER_ARCH=X64",
 		"ACTIONS_ID_TOKEN_REQUEST_URL=" + r.job.IDTokenRequestURL,

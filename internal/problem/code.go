@@ -36,6 +36,7 @@ const (
 	TimestampUnavailable Code = "timestamp-unavailable"
 
 	ReferrersRefused Code = "referrers-refused"
+	TagsRefused      Code = "tags-refused"
 	AttachFailed     Code = "attach-failed"
 	ReadBackMissing  Code = "read-back-missing"
 
@@ -63,7 +64,7 @@ var exits = map[Code]int{
 	TrustRoot: 6, FulcioUnavailable: 6, FulcioRejected: 6, RekorUnavailable: 6, RekorRejected: 6,
 	TimestampUnavailable: 6,
 
-	ReferrersRefused: 7, AttachFailed: 7, ReadBackMissing: 7,
+	ReferrersRefused: 7, TagsRefused: 7, AttachFailed: 7, ReadBackMissing: 7,
 
 	BundleInvalid: 8,
 

@@ -24,7 +24,7 @@ func TestExitOfEveryCode(t *testing.T) {
 		4:   {"digest-mismatch", "image-not-found", "image-unsupported", "platform-unknown", "registry-unavailable", "registry-unreachable"},
 		5:   {"sbom-empty", "sbom-failed", "sbom-too-large"},
 		6:   {"fulcio-rejected", "fulcio-unavailable", "rekor-rejected", "rekor-unavailable", "timestamp-unavailable", "trust-root"},
-		7:   {"attach-failed", "read-back-missing", "referrers-refused"},
+		7:   {"attach-failed", "read-back-missing", "referrers-refused", "tags-refused"},
 		8:   {"bundle-invalid"},
 		9:   {"runner-files"},
 		124: {"timeout"},

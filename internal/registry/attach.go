@@ -1,137 +1,187 @@
 package registry
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
-	"time"
 
-	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
-	"github.com/google/go-containerregistry/pkg/v1/types"
+	"github.com/google/go-containerregistry/pkg/name"
 
 	"seal-image/internal/attest"
 	"seal-image/internal/problem"
 )
 
-// emptyConfig is the config of a manifest that is not an image.
-// Source: https://github.com/opencontainers/image-spec/blob/v1.1.1/manifest.md#guidance-for-an-empty-descriptor
-var emptyConfig = []byte("{}")
-
-const emptyConfigType types.MediaType = "application/vnd.oci.empty.v1+json"
-
-// Annotations of a referrer that holds a Sigstore bundle.
-// Source: https://github.com/sigstore/cosign/blob/main/specs/BUNDLE_SPEC.md
-const (
-	annotationContent       = "dev.sigstore.bundle.content"
-	annotationPredicateType = "dev.sigstore.bundle.predicateType"
-	annotationCreated       = "org.opencontainers.image.created"
-)
-
-// Attach implements [attest.Attacher]. First come all blobs, then the manifests in the
-// order of bundles; on a registry without the referrers API one write of the fallback
-// index then makes them visible together.
-func (c *Client) Attach(ctx context.Context, m attest.Manifest, bundles []*attest.Bundle) ([]*attest.Attachment, error) {
-	s, err := c.writer(ctx, m.Ref.Context())
+// Attach implements [attest.Attacher]. First come all blobs of referrers, then their
+// manifests in the order of planned; on a registry without the referrers API one write of
+// the fallback index per image then makes them visible together. cosign's tags come last,
+// so that a registry that refuses them has the rest.
+func (c *Client) Attach(ctx context.Context, repo name.Repository, planned []*attest.Attachment) error {
+	defer forget(planned)
+	s, err := c.writer(ctx, repo)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	api, err := s.hasReferrersAPI(ctx, m)
-	if err != nil {
-		return nil, c.explainAttach(err, m)
-	}
-	referrers := make([]referrer, len(bundles))
-	for i, b := range bundles {
-		if referrers[i], err = s.referrer(ctx, m, b); err != nil {
-			return nil, c.explainAttach(err, m)
+	groups := byImage(planned)
+	for _, put := range []func(context.Context, *group) error{s.putBlobs, s.putManifests} {
+		for _, g := range groups {
+			if err := put(ctx, g); err != nil {
+				return c.explainAttach(err, g.about)
+			}
 		}
 	}
-	var stored []*attest.Attachment
-	var listed []v1.Descriptor
-	for i, r := range referrers {
-		if err := s.putManifest(ctx, r.desc.Digest.String(), r.desc.MediaType, r.raw); err != nil {
-			return visible(stored, api), c.explainAttach(refused(err), m)
-		}
-		stored = append(stored, &attest.Attachment{Bundle: bundles[i], Manifest: manifest(s.repo, r.desc)})
-		listed = append(listed, r.desc)
-	}
-	if api {
-		return stored, nil
-	}
-	written, err := s.addToFallback(ctx, m, listed)
-	if err != nil {
-		return visible(stored, written), c.explainAttach(err, m)
-	}
-	return stored, nil
-}
-
-// visible is what verifiers can already find when Attach fails: all that is stored if it is
-// listed, by the referrers API or the fallback index.
-func visible(stored []*attest.Attachment, listed bool) []*attest.Attachment {
-	if listed {
-		return stored
+	if err := s.makeVisible(ctx, groups); err != nil {
+		return c.explainShared(err)
 	}
 	return nil
 }
 
-// referrer is a manifest that ties a bundle to an image, and the descriptor that a list of
-// referrers has for it.
-type referrer struct {
-	raw  []byte
-	desc v1.Descriptor
+// forget takes the manifest from attachments that cannot be found.
+func forget(planned []*attest.Attachment) {
+	for _, a := range planned {
+		if !a.InRegistry() {
+			a.Manifest = attest.Manifest{}
+		}
+	}
 }
 
-// referrer stores the blobs of a bundle and makes the manifest that ties them to m. The
-// same bundle gives the same bytes.
-func (s *session) referrer(ctx context.Context, m attest.Manifest, b *attest.Bundle) (referrer, error) {
-	config, err := s.putBlob(ctx, emptyConfigType, emptyConfig)
-	if err != nil {
-		return referrer{}, err
-	}
-	layer, err := s.putBlob(ctx, attest.BundleMediaType, b.JSON)
-	if err != nil {
-		return referrer{}, err
-	}
-	r := referrer{desc: v1.Descriptor{
-		MediaType:    types.OCIManifestSchema1,
-		ArtifactType: attest.BundleMediaType,
-		Annotations: map[string]string{
-			annotationContent:       "dsse-envelope",
-			annotationPredicateType: b.Statement.PredicateType,
-			annotationCreated:       b.Entry.IntegratedTime.UTC().Format(time.RFC3339),
-		},
-	}}
-	r.raw, err = json.Marshal(v1.Manifest{
-		SchemaVersion: 2,
-		MediaType:     r.desc.MediaType,
-		ArtifactType:  r.desc.ArtifactType,
-		Config:        config,
-		Layers:        []v1.Descriptor{layer},
-		Subject:       &v1.Descriptor{MediaType: m.MediaType, Digest: m.Digest(), Size: m.Size},
-		Annotations:   r.desc.Annotations,
-	})
-	if err != nil {
-		return referrer{}, err
-	}
-	r.desc.Digest, r.desc.Size, err = v1.SHA256(bytes.NewReader(r.raw))
-	return r, err
+// group are the attachments about one digest, by where they go.
+type group struct {
+	about     attest.Manifest
+	referrers []*attest.Attachment
+	manifests []referrer // of the referrers, in their order
+	tags      []*attest.Attachment
 }
 
-// refused recognises a registry that does not take OCI 1.1 manifests.
-func refused(err error) error {
-	terr, ok := errors.AsType[*transport.Error](err)
-	if !ok || terr.StatusCode < 400 || terr.StatusCode >= 500 ||
-		terr.StatusCode == http.StatusUnauthorized || terr.StatusCode == http.StatusForbidden {
+// byImage groups attachments by what they are about, in the order of their first ones.
+func byImage(planned []*attest.Attachment) []*group {
+	var out []*group
+	known := map[name.Digest]*group{}
+	for _, a := range planned {
+		g := known[a.About.Ref]
+		if g == nil {
+			g = &group{about: a.About}
+			known[a.About.Ref] = g
+			out = append(out, g)
+		}
+		if a.Form.IsTag() {
+			g.tags = append(g.tags, a)
+		} else {
+			g.referrers = append(g.referrers, a)
+		}
+	}
+	return out
+}
+
+// putBlobs makes the referrers of one image, and stores the blobs of those that are new.
+func (s *session) putBlobs(ctx context.Context, g *group) (err error) {
+	if len(g.referrers) == 0 {
+		return nil
+	}
+	listed, err := s.listed(ctx, g.about)
+	if err != nil {
 		return err
 	}
-	return &problem.Problem{
-		Code: problem.ReferrersRefused,
-		What: "The registry refuses the manifest that ties a signature to the image.",
-		Why:  fmt.Sprintf("It answered %d to an OCI 1.1 manifest with subject and artifactType.", terr.StatusCode),
-		Fix:  "Use a registry that accepts manifests with a subject, or update this one.",
-		Err:  err,
+	if g.manifests, err = referrers(g); err != nil {
+		return err
 	}
+	for _, r := range g.manifests {
+		r.a.Manifest = manifest(s.repo, r.desc)
+		if contains(listed, r.desc.Digest) {
+			exists, err := s.exists(ctx, r.desc.Digest)
+			if err != nil {
+				return err
+			}
+			if exists {
+				r.a.State = attest.Existing
+				continue
+			}
+		}
+		for _, blob := range [][]byte{emptyConfig, r.content} {
+			if err := s.putBlob(ctx, blob); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
+
+// putManifests stores the new referrers of one image. With the referrers API they are
+// visible then; else they wait for the index.
+func (s *session) putManifests(ctx context.Context, g *group) error {
+	if len(g.manifests) == 0 {
+		return nil
+	}
+	api, err := s.hasReferrersAPI(ctx, g.about)
+	if err != nil {
+		return err
+	}
+	for _, r := range g.manifests {
+		if r.a.State == attest.Existing {
+			continue
+		}
+		if err := s.putManifest(ctx, r.desc.Digest.String(), r.desc.MediaType, r.raw); err != nil {
+			return refused(err)
+		}
+		if api {
+			r.a.State = attest.New
+		}
+	}
+	return nil
+}
+
+// makeVisible writes what several writers write: the fallback indexes, then cosign's tags.
+func (s *session) makeVisible(ctx context.Context, groups []*group) error {
+	var tags []*shared
+	for _, g := range groups {
+		if len(g.manifests) == 0 {
+			continue
+		}
+		api, err := s.hasReferrersAPI(ctx, g.about)
+		if err != nil {
+			return err
+		}
+		if !api {
+			tags = append(tags, s.fallbackTag(g))
+		}
+	}
+	for _, g := range groups {
+		tags = append(tags, s.cosignTags(g)...)
+	}
+	return s.converge(ctx, tags)
+}
+
+// explainShared explains why tags could not be written. A refusal of cosign's tags counts
+// only if nothing else failed.
+func (c *Client) explainShared(err error) error {
+	var refusal error
+	for _, one := range split(err) {
+		failed, ok := errors.AsType[*sharedError](one)
+		if !ok {
+			return one
+		}
+		explained := c.explainAttach(failed.err, failed.about)
+		if problem.From(explained).Code != problem.TagsRefused {
+			return explained
+		}
+		refusal = explained
+	}
+	return refusal
+}
+
+// split returns the errors that were joined.
+func split(err error) []error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		return joined.Unwrap()
+	}
+	return []error{err}
+}
+
+// sharedError is the failure of one tag.
+type sharedError struct {
+	about attest.Manifest
+	tag   string
+	err   error
+}
+
+func (e *sharedError) Error() string { return fmt.Sprintf("tag %s: %v", e.tag, e.err) }
+func (e *sharedError) Unwrap() error { return e.err }

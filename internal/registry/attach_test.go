@@ -1,7 +1,6 @@
 package registry_test
 
 import (
-	"bytes"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -11,7 +10,6 @@ import (
 	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
-	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"seal-image/internal/attest"
@@ -29,63 +27,39 @@ func TestAttach(t *testing.T) {
 	for name, api := range legs {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			requests := record(memory(api))
-			network := serve(t, requests)
-			m := push(t, network, repository+":v1", image(t, "linux/amd64", "x"))
-			tag := strings.Replace(m.Ref.DigestStr(), ":", "-", 1)
+			synctest.Test(t, func(t *testing.T) {
+				network := inProcess{memory(api)}
+				m := push(t, network, repository+":v1", image(t, "linux/amd64", "x"))
+				planned := everyForm(m)
+				attach(t, network, planned...)
 
-			attached, err := client(network).Attach(t.Context(), m, bundles(m))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if len(attached) != 2 || !attached[1].Bundle.Statement.IsSignature() {
-				t.Fatalf("attachments: %v, want SBOM attestation and signature", attached)
-			}
-			for i, file := range []string{"referrer-sbom.json", "referrer-signature.json"} {
-				raw := get(t, network, attached[i].Manifest.Ref.DigestStr())
-				golden.Compare(t, file, raw)
-				if got := attached[i].Manifest; got.Size != int64(len(raw)) || got.MediaType != "application/vnd.oci.image.manifest.v1+json" {
-					t.Errorf("attachment %d has the manifest %v, stored are %d bytes", i, got, len(raw))
+				for i, file := range []string{"referrer-sbom", "tag-att", "referrer-document", "tag-sbom", "tag-sig", "referrer-signature"} {
+					a := planned[i]
+					raw := get(t, network, a.Manifest.Ref.DigestStr())
+					golden.Compare(t, file+".json", raw)
+					if got := a.Manifest; got.Size != int64(len(raw)) || got.MediaType != "application/vnd.oci.image.manifest.v1+json" {
+						t.Errorf("%s has the manifest %v, stored are %d bytes", file, got, len(raw))
+					}
+					if a.State != attest.New {
+						t.Errorf("%s is %s", file, a.State)
+					}
 				}
-			}
-			puts := requests.seen(http.MethodPut, "/manifests/")[1:] // the first is the image
-			want := []string{
-				"/v2/acme/app/manifests/" + attached[0].Manifest.Ref.DigestStr(),
-				"/v2/acme/app/manifests/" + attached[1].Manifest.Ref.DigestStr(),
-			}
-			if !api {
-				golden.Compare(t, "fallback-index.json", get(t, network, tag))
-				want = append(want, "/v2/acme/app/manifests/"+tag)
-			}
-			if diff := cmp.Diff(want, puts); diff != "" {
-				t.Errorf("writes (-want +got):\n%s", diff)
-			}
-			blobsFirst(t, requests, attached)
-			listed(t, network, m, attached)
+				if !api {
+					golden.Compare(t, "fallback-index.json", get(t, network, fallbackTag(m)))
+				}
+				for i, suffix := range map[int]string{1: ".att", 3: ".sbom", 4: ".sig"} {
+					if diff := cmp.Diff(get(t, network, planned[i].Manifest.Ref.DigestStr()), get(t, network, fallbackTag(m)+suffix)); diff != "" {
+						t.Errorf("%s is something else (-want +got):\n%s", suffix, diff)
+					}
+				}
+				listed(t, network, m, planned)
+			})
 		})
 	}
 }
 
-// blobsFirst checks that no blob is written once manifests are, and that the empty config
-// is written once.
-func blobsFirst(t *testing.T, requests *recorder, attached []*attest.Attachment) {
-	t.Helper()
-	var writes []string
-	for _, path := range requests.seen(http.MethodPut, "/v2/") {
-		writes = append(writes, strings.Split(path, "/")[4])
-	}
-	first := slices.Index(requests.seen(http.MethodPut, "/v2/"), "/v2/acme/app/manifests/"+attached[0].Manifest.Ref.DigestStr())
-	if slices.Contains(writes[first:], "blobs") {
-		t.Errorf("blobs after the first manifest: %v", writes)
-	}
-	// layer, config and manifest of the image; then config and two bundles
-	if diff := cmp.Diff([]string{"blobs", "blobs", "manifests", "blobs", "blobs", "blobs", "manifests", "manifests"}, writes[:8]); diff != "" {
-		t.Errorf("writes (-want +got):\n%s", diff)
-	}
-}
-
 // listed checks what another reader finds.
-func listed(t *testing.T, network http.RoundTripper, m attest.Manifest, attached []*attest.Attachment) {
+func listed(t *testing.T, network http.RoundTripper, m attest.Manifest, attachments []*attest.Attachment) {
 	t.Helper()
 	found, err := remote.Referrers(m.Ref, remote.WithTransport(network), remote.WithContext(t.Context()))
 	if err != nil {
@@ -99,12 +73,15 @@ func listed(t *testing.T, network http.RoundTripper, m attest.Manifest, attached
 	for _, d := range list.Manifests {
 		got = append(got, fmt.Sprintf("%s %d %s %v", d.Digest, d.Size, d.MediaType, d.Annotations))
 	}
-	for _, a := range attached {
-		want = append(want, fmt.Sprintf("%s %d %s %v", a.Manifest.Ref.DigestStr(), a.Manifest.Size, a.Manifest.MediaType, map[string]string{
-			"dev.sigstore.bundle.content":       "dsse-envelope",
-			"dev.sigstore.bundle.predicateType": a.Bundle.Statement.PredicateType,
-			"org.opencontainers.image.created":  "2026-09-01T12:30:00Z",
-		}))
+	for _, a := range attachments {
+		if a.Form.IsTag() {
+			continue
+		}
+		annotations := map[string]string{}
+		if a.Bundle != nil {
+			annotations = bundleAnnotations(a)
+		}
+		want = append(want, fmt.Sprintf("%s %d %s %v", a.Manifest.Ref.DigestStr(), a.Manifest.Size, a.Manifest.MediaType, annotations))
 	}
 	slices.Sort(got) // the registry in memory lists in no order
 	slices.Sort(want)
@@ -113,207 +90,231 @@ func listed(t *testing.T, network http.RoundTripper, m attest.Manifest, attached
 	}
 }
 
-// The same bundles once more change nothing: a run that was repeated converges.
+func bundleAnnotations(a *attest.Attachment) map[string]string {
+	return map[string]string{
+		"dev.sigstore.bundle.content":       "dsse-envelope",
+		"dev.sigstore.bundle.predicateType": a.Bundle.Statement.PredicateType,
+		"org.opencontainers.image.created":  "2026-09-01T12:30:00Z",
+	}
+}
+
+// Nothing can be seen before everything is there that can be: the blobs and manifests of
+// all digests, then one index for each, then cosign's tags, a signature after its SBOM.
+func TestAttachOrder(t *testing.T) {
+	t.Parallel()
+	for name, api := range legs {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				requests := record(memory(api))
+				network := inProcess{requests}
+				idx := push(t, network, repository+":v1", index(entry(t, "linux/amd64"), entry(t, "linux/arm64")))
+				platform := push(t, network, repository+":amd64", image(t, "linux/amd64", "linux/amd64"))
+				requests.forget()
+				planned := append(everyForm(platform), everyForm(idx)...)
+				attach(t, network, planned...)
+
+				names := []string{fallbackTag(platform), "platform", fallbackTag(idx), "index"}
+				for i, a := range planned {
+					names = append(names, a.Manifest.Ref.DigestStr(), fmt.Sprintf("%d %s", i, a.Form))
+				}
+				want := []string{"blobs", "0 bundle", "2 referrer", "5 bundle", "6 bundle", "8 referrer", "11 bundle"}
+				if !api {
+					want = append(want, "platform", "index")
+				}
+				for _, about := range []string{"platform", "index"} {
+					for _, suffix := range []string{".sbom", ".att", ".sig"} {
+						want = append(want, "blobs", about+suffix)
+					}
+				}
+				if diff := cmp.Diff(want, requests.writes(names...)); diff != "" {
+					t.Errorf("writes (-want +got):\n%s", diff)
+				}
+				uploads := map[string]int{}
+				for _, req := range requests.requests {
+					if is(req, http.MethodPut, "") && req.URL.Query().Has("digest") {
+						uploads[req.URL.Query().Get("digest")]++
+					}
+				}
+				for digest, times := range uploads {
+					if times != 1 {
+						t.Errorf("the blob %s was uploaded %d times, want once", digest, times)
+					}
+				}
+			})
+		})
+	}
+}
+
+// The same once more changes nothing, also for another run: what is repeated converges.
 func TestAttachAgain(t *testing.T) {
 	t.Parallel()
 	for name, api := range legs {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			requests := record(memory(api))
-			network := serve(t, requests)
-			m := push(t, network, repository+":v1", image(t, "linux/amd64", "x"))
-			var before []byte
-			for range 2 {
-				attached, err := client(network).Attach(t.Context(), m, bundles(m))
-				if err != nil {
-					t.Fatal(err)
+			synctest.Test(t, func(t *testing.T) {
+				requests := record(memory(api))
+				network := inProcess{requests}
+				m := push(t, network, repository+":v1", image(t, "linux/amd64", "x"))
+				first := everyForm(m)
+				attach(t, network, first...)
+				requests.forget()
+				second := everyForm(m)
+				attach(t, network, second...)
+				for i, a := range second {
+					if a.State != attest.Existing || a.Manifest != first[i].Manifest {
+						t.Errorf("%s is %s at %v, want existing at %v", a.Form, a.State, a.Manifest, first[i].Manifest)
+					}
 				}
-				listed(t, network, m, attached)
-				if now := get(t, network, strings.Replace(m.Ref.DigestStr(), ":", "-", 1)); before == nil {
-					before = now
-				} else if !bytes.Equal(before, now) {
-					t.Errorf("the index changed from\n%s\nto\n%s", before, now)
+				for _, req := range requests.requests {
+					if isWrite(req) {
+						t.Errorf("%s %s", req.Method, req.URL)
+					}
 				}
-			}
-			if got := len(requests.seen(http.MethodPut, "/manifests/sha256-")); !api && got != 1 {
-				t.Errorf("the index was written %d times, want once", got)
-			}
+
+				third := append(everyForm(m), tagged(m, "YW5vdGhlcg=="))
+				third[0].Bundle.JSON = []byte(`{"bundle":"another"}`)
+				attach(t, network, third...)
+				want := []string{"bundle: new", "att: existing", "referrer: existing", "tag: existing", "sig: existing", "bundle: existing", "sig: new"}
+				if diff := cmp.Diff(want, states(third)); diff != "" {
+					t.Errorf("states (-want +got):\n%s", diff)
+				}
+				if third[4].Manifest != third[6].Manifest {
+					t.Errorf("two signatures under one tag are in %v and %v", third[4].Manifest, third[6].Manifest)
+				}
+			})
 		})
 	}
 }
 
+// What Find has listed is not asked for again, and counts as it was listed: with the
+// documents, that Find leaves out.
+func TestAttachAfterFind(t *testing.T) {
+	t.Parallel()
+	for name, api := range legs {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				requests := record(memory(api))
+				network := inProcess{requests}
+				m := push(t, network, repository+":v1", image(t, "linux/amd64", "x"))
+				attach(t, network, document(m, attest.FormReferrer), signature(m))
+				requests.forget()
+				cl := client(network)
+				if _, err := cl.Find(t.Context(), m, []attest.Form{attest.FormBundle}); err != nil {
+					t.Fatal(err)
+				}
+				planned := []*attest.Attachment{attested(m, attest.FormBundle), document(m, attest.FormReferrer)}
+				if err := cl.Attach(t.Context(), m.Ref.Context(), planned); err != nil {
+					t.Fatal(err)
+				}
+				if diff := cmp.Diff([]string{"bundle: new", "referrer: existing"}, states(planned)); diff != "" {
+					t.Errorf("states (-want +got):\n%s", diff)
+				}
+				if got := len(requests.seen(http.MethodGet, "/referrers/")); got != 1 {
+					t.Errorf("the referrers were listed %d times, want once", got)
+				}
+				if got := len(requests.seen(http.MethodPut, "/manifests/"+planned[1].Manifest.Ref.DigestStr())); got != 0 {
+					t.Errorf("the document was written %d times, and is there", got)
+				}
+			})
+		})
+	}
+}
+
+// A manifest that somebody has cleaned away, and the index still lists, is stored again.
+func TestAttachAgainAfterCleanup(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		network := inProcess{memory(false)}
+		m := push(t, network, repository+":v1", image(t, "linux/amd64", "x"))
+		first := document(m, attest.FormReferrer)
+		attach(t, network, first)
+		if err := remote.Delete(first.Manifest.Ref, remote.WithTransport(network), remote.WithContext(t.Context())); err != nil {
+			t.Fatal(err)
+		}
+		second := document(m, attest.FormReferrer)
+		attach(t, network, second)
+		if _, err := readBack(t, network, second); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // refusing answers the writes of manifests from the nth on with status.
 func refusing(next http.Handler, n, status int) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		if req.Method == http.MethodPut && strings.Contains(req.URL.Path, "/manifests/") {
-			if n--; n <= 0 {
-				w.WriteHeader(status)
-				return
-			}
+	return before(next, func(w http.ResponseWriter, req *http.Request) bool {
+		if req.Method != http.MethodPut || !strings.Contains(req.URL.Path, "/manifests/") {
+			return false
 		}
-		next.ServeHTTP(w, req)
+		if n--; n <= 0 {
+			w.WriteHeader(status)
+		}
+		return n <= 0
 	})
 }
 
 func TestAttachFails(t *testing.T) {
 	t.Parallel()
+	planned, found := "bundle: planned", "bundle: new"
 	for name, c := range map[string]struct {
 		golden string
 		api    bool
 		nth    int // write of a manifest that fails; the first is the image
 		status int
-		stored int // attachments that are returned
+		states []string
 	}{
-		"manifest refused":                     {"refused", true, 2, 400, 0},
-		"second manifest refused":              {"refused", true, 3, 400, 1},
-		"second manifest refused, no API":      {"refused", false, 3, 400, 0},
-		"index refused":                        {"refused-415", false, 4, 415, 0},
-		"forbidden":                            {"denied", true, 2, 403, 0},
-		"second fails with 500":                {"attach-failed", true, 3, 500, 1},
-		"index fails with 500":                 {"attach-failed", false, 4, 500, 0},
-		"conflict of an immutable tag, no API": {"refused-409", false, 4, 409, 0},
+		"manifest refused":                     {"refused", true, 2, 400, []string{planned, planned}},
+		"second manifest refused":              {"refused", true, 3, 400, []string{found, planned}},
+		"second manifest refused, no API":      {"refused", false, 3, 400, []string{planned, planned}},
+		"index refused":                        {"refused-415", false, 4, 415, []string{planned, planned}},
+		"forbidden":                            {"denied", true, 2, 403, []string{planned, planned}},
+		"second fails with 500":                {"attach-failed", true, 3, 500, []string{found, planned}},
+		"index fails with 500":                 {"attach-failed", false, 4, 500, []string{planned, planned}},
+		"conflict of an immutable tag, no API": {"refused-409", false, 4, 409, []string{planned, planned}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				network := inProcess{refusing(memory(c.api), c.nth, c.status)}
-				stack := transport.New(transport.Options{Base: network, Log: slog.New(slog.DiscardHandler)})
 				m := push(t, network, repository+":v1", image(t, "linux/amd64", "x"))
-				cl := registry.New(registry.Options{Username: username, Password: secret.New(password), Transport: stack})
-				attached, err := cl.Attach(t.Context(), m, bundles(m))
+				attachments := bundles(m)
+				err := loggedIn(retrying(network)).Attach(t.Context(), m.Ref.Context(), attachments)
 				goldenProblem(t, c.golden, err)
-				if len(attached) != c.stored {
-					t.Errorf("%d attachments are returned, want the %d that can be found", len(attached), c.stored)
+				if diff := cmp.Diff(c.states, states(attachments)); diff != "" {
+					t.Errorf("states (-want +got):\n%s", diff)
 				}
+				located(t, attachments)
 			})
 		})
 	}
 }
 
-func TestReadBack(t *testing.T) {
-	t.Parallel()
-	for name, api := range legs {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			network := serve(t, memory(api))
-			m := push(t, network, repository+":v1", image(t, "linux/amd64", "x"))
-			cl := client(network)
-			attached, err := cl.Attach(t.Context(), m, bundles(m))
-			if err != nil {
-				t.Fatal(err)
-			}
-			got, err := cl.ReadBack(t.Context(), attached)
-			if err != nil {
-				t.Fatal(err)
-			}
-			want := [][]byte{attached[0].Bundle.JSON, attached[1].Bundle.JSON}
-			if diff := cmp.Diff(want, got); diff != "" {
-				t.Errorf("bundles (-want +got):\n%s", diff)
-			}
-		})
-	}
+// retrying is the stack of the action.
+func retrying(network http.RoundTripper) http.RoundTripper {
+	return transport.New(transport.Options{Base: network, Log: slog.New(slog.DiscardHandler)})
 }
 
-// stale answers the first n lists after a manifest was attached as if it had not been.
-func stale(next http.Handler, n int) http.Handler {
-	attached := 0
-	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		if req.Method == http.MethodPut && strings.Contains(req.URL.Path, "/manifests/sha256") {
-			attached++
-		}
-		list := strings.Contains(req.URL.Path, "/referrers/") || strings.Contains(req.URL.Path, "/manifests/sha256-")
-		if req.Method == http.MethodGet && list && attached > 0 && n > 0 {
-			n--
-			w.Header().Set("Content-Type", "application/vnd.oci.image.index.v1+json")
-			fmt.Fprint(w, `{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}`)
-			return
-		}
-		next.ServeHTTP(w, req)
-	})
+// loggedIn is a client with the login of [username].
+func loggedIn(network http.RoundTripper) *registry.Client {
+	return registry.New(registry.Options{Transport: network, Logins: map[string]registry.Login{
+		host: {Username: username, Password: secret.New(password)},
+	}})
 }
 
-func TestReadBackLate(t *testing.T) {
-	t.Parallel()
-	for name, c := range map[string]struct {
-		late   int
-		golden string
-	}{
-		"shown at the fifth look": {late: 4},
-		"never shown":             {late: 5, golden: "read-back-missing"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				network := inProcess{stale(memory(true), c.late)}
-				m := push(t, network, repository+":v1", image(t, "linux/amd64", "x"))
-				cl := client(network)
-				attached, err := cl.Attach(t.Context(), m, bundles(m)[:1])
-				if err != nil {
-					t.Fatal(err)
-				}
-				_, err = cl.ReadBack(t.Context(), attached)
-				if c.golden != "" {
-					goldenProblem(t, c.golden, err)
-				} else if err != nil {
-					t.Error(err)
-				}
-			})
-		})
-	}
-}
-
-// A list that lost an entry to another writer is told, also without the API.
-func TestReadBackOverwritten(t *testing.T) {
+// Once something is logged, a broken connection is no mistake in `image`.
+func TestAttachBreaksOff(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		network := inProcess{memory(false)}
+		network := inProcess{memory(true)}
 		m := push(t, network, repository+":v1", image(t, "linux/amd64", "x"))
-		cl := client(network)
-		attached, err := cl.Attach(t.Context(), m, bundles(m)[:1])
-		if err != nil {
-			t.Fatal(err)
-		}
-		put(t, network, strings.Replace(m.Ref.DigestStr(), ":", "-", 1), "application/vnd.oci.image.index.v1+json", []byte(foreign))
-		_, err = cl.ReadBack(t.Context(), attached)
-		goldenProblem(t, "read-back-missing", err)
+		broken := roundTripper(func(req *http.Request) (*http.Response, error) {
+			if req.Method == http.MethodPut {
+				return nil, fmt.Errorf("connection reset by peer")
+			}
+			return network.RoundTrip(req)
+		})
+		err := client(broken).Attach(t.Context(), m.Ref.Context(), bundles(m))
+		goldenProblem(t, "attach-broken", err)
 	})
-}
-
-// Bytes that are not those of the digest do not come back.
-func TestReadBackWrongBytes(t *testing.T) {
-	t.Parallel()
-	inner := memory(true)
-	var wrong bool
-	network := inProcess{http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		if wrong && req.Method == http.MethodGet && strings.Contains(req.URL.Path, "/blobs/sha256:") {
-			fmt.Fprint(w, `{"bundle":"of somebody else"}`)
-			return
-		}
-		inner.ServeHTTP(w, req)
-	})}
-	m := push(t, network, repository+":v1", image(t, "linux/amd64", "x"))
-	cl := client(network)
-	attached, err := cl.Attach(t.Context(), m, bundles(m)[:1])
-	if err != nil {
-		t.Fatal(err)
-	}
-	wrong = true
-	if got, err := cl.ReadBack(t.Context(), attached); err == nil {
-		t.Errorf("got %s", got)
-	}
-}
-
-// The digest of a manifest that Attach returns is that of the stored bytes.
-func TestAttachmentDigest(t *testing.T) {
-	t.Parallel()
-	network := inProcess{memory(true)}
-	m := push(t, network, repository+":v1", image(t, "linux/amd64", "x"))
-	attached, err := client(network).Attach(t.Context(), m, bundles(m)[:1])
-	if err != nil {
-		t.Fatal(err)
-	}
-	digest, _, err := v1.SHA256(bytes.NewReader(get(t, network, attached[0].Manifest.Ref.DigestStr())))
-	if err != nil || digest != attached[0].Manifest.Digest() {
-		t.Errorf("digest %s, want %s (%v)", attached[0].Manifest.Digest(), digest, err)
-	}
 }

@@ -19,6 +19,7 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 	"github.com/google/go-containerregistry/pkg/v1/types"
@@ -35,10 +36,18 @@ var (
 
 // Options of [New].
 type Options struct {
-	Username  string // empty: anonymous
-	Password  secret.String
+	Logins    map[string]Login  // by host, as in [name.Registry.RegistryStr]; others are asked anonymously
 	Transport http.RoundTripper // with retries; must not follow redirects
 }
+
+// Login is what one registry gets, and no other.
+type Login struct {
+	Username      string
+	Password      secret.String
+	IdentityToken secret.String // from a registry that has given one out before; Username may be empty
+}
+
+func (l Login) empty() bool { return l.Username == "" && l.IdentityToken.Empty() }
 
 // Client talks to the registries of the images of one run.
 type Client struct {
@@ -61,8 +70,9 @@ type session struct {
 	http *http.Client
 
 	mu        sync.Mutex
-	uploaded  map[string]bool // digests of blobs that this run has stored
-	referrers *bool           // whether the referrers API answers; nil: not asked yet
+	uploaded  map[string]bool                 // digests of blobs that this run has stored
+	referrers *bool                           // whether the referrers API answers; nil: not asked yet
+	lists     map[name.Digest][]v1.Descriptor // referrers of a digest, as they were listed last
 }
 
 // reader returns the session that may read repo.
@@ -84,7 +94,7 @@ func (c *Client) session(ctx context.Context, repo name.Repository, actions stri
 	if s := c.sessions[key]; s != nil {
 		return s, nil
 	}
-	rt, err := transport.NewWithContext(ctx, repo.Registry, c.authenticator(), c.options.Transport, []string{scope})
+	rt, err := transport.NewWithContext(ctx, repo.Registry, c.authenticator(repo.Registry), c.options.Transport, []string{scope})
 	if err != nil {
 		return nil, c.explain(err, repo)
 	}
@@ -92,23 +102,32 @@ func (c *Client) session(ctx context.Context, repo name.Repository, actions stri
 		repo:     repo,
 		http:     &http.Client{Transport: rt, CheckRedirect: sameHost},
 		uploaded: map[string]bool{},
+		lists:    map[name.Digest][]v1.Descriptor{},
 	}
 	c.sessions[key] = s
 	return s, nil
 }
 
-func (c *Client) authenticator() authn.Authenticator {
-	if c.options.Username == "" {
+// login is what the registry gets; the empty Login if it is asked anonymously.
+func (c *Client) login(registry name.Registry) Login { return c.options.Logins[registry.RegistryStr()] }
+
+func (c *Client) authenticator(registry name.Registry) authn.Authenticator {
+	login := c.login(registry)
+	if login.empty() {
 		return authn.Anonymous
 	}
-	return credentials{c.options}
+	return credentials{login}
 }
 
 // credentials hands the password to the library in the moment that it is sent.
-type credentials struct{ options Options }
+type credentials struct{ login Login }
 
 func (c credentials) Authorization() (*authn.AuthConfig, error) {
-	return &authn.AuthConfig{Username: c.options.Username, Password: c.options.Password.Reveal()}, nil
+	return &authn.AuthConfig{
+		Username:      c.login.Username,
+		Password:      c.login.Password.Reveal(),
+		IdentityToken: c.login.IdentityToken.Reveal(),
+	}, nil
 }
 
 // loggedIn reports whether the registry accepts the credentials as such. The handshake of
@@ -169,7 +188,11 @@ type answer struct {
 // do sends req and reads the answer. A status that is not in accepted is an error of type
 // [*transport.Error].
 func (s *session) do(req *http.Request, accepted ...int) (*answer, error) {
-	resp, err := s.http.Do(req)
+	return s.ask(s.http, req, accepted...)
+}
+
+func (s *session) ask(client *http.Client, req *http.Request, accepted ...int) (*answer, error) {
+	resp, err := client.Do(req)
 	if uerr, ok := errors.AsType[*url.Error](err); ok {
 		uerr.URL, _, _ = strings.Cut(uerr.URL, "?") // an upload's address may carry a signature
 	}

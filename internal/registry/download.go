@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
+	"os"
+	"path/filepath"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
@@ -21,11 +24,13 @@ import (
 //
 // Layout: https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md
 func (c *Client) Download(ctx context.Context, images []attest.Image, dir string) error {
-	path, err := layout.Write(dir, empty.Index)
-	if err != nil {
-		return fmt.Errorf("create layout: %w", err)
+	path, err := layout.FromPath(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		path, err = layout.Write(dir, empty.Index)
 	}
-	have := map[v1.Hash]bool{}
+	if err != nil {
+		return fmt.Errorf("open layout: %w", err)
+	}
 	for _, img := range images {
 		s, err := c.reader(ctx, img.Ref.Context())
 		if err != nil {
@@ -35,7 +40,7 @@ func (c *Client) Download(ctx context.Context, images []attest.Image, dir string
 		if err != nil {
 			return c.explainImage(err, img.Ref)
 		}
-		layers, err := missing(remoteImage, have)
+		layers, err := missing(remoteImage, path)
 		if err != nil {
 			return c.explainImage(err, img.Ref)
 		}
@@ -66,20 +71,29 @@ func brokenOff(err error) bool {
 	return errors.Is(err, io.ErrUnexpectedEOF) || (ok && network.Op == "read")
 }
 
-// missing returns the layers that are not in have yet, and adds them to it.
-func missing(img v1.Image, have map[v1.Hash]bool) ([]v1.Layer, error) {
+// missing returns the layers that the layout does not have whole.
+func missing(img v1.Image, path layout.Path) ([]v1.Layer, error) {
 	layers, err := img.Layers()
 	if err != nil {
 		return nil, err
 	}
 	var out []v1.Layer
+	have := map[v1.Hash]bool{}
 	for _, layer := range layers {
 		digest, err := layer.Digest()
 		if err != nil {
 			return nil, err
 		}
-		if !have[digest] {
-			have[digest] = true
+		if have[digest] {
+			continue
+		}
+		have[digest] = true
+		size, err := layer.Size()
+		if err != nil {
+			return nil, err
+		}
+		blob, err := os.Stat(filepath.Join(string(path), "blobs", digest.Algorithm, digest.Hex))
+		if err != nil || blob.Size() != size {
 			out = append(out, layer)
 		}
 	}

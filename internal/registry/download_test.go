@@ -3,6 +3,8 @@ package registry_test
 import (
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -13,6 +15,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/static"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"seal-image/internal/attest"
 )
 
 // shared returns an index of two platforms whose images have one layer in common, each
@@ -59,6 +63,12 @@ func TestDownload(t *testing.T) {
 	if unique := slices.Compact(slices.Sorted(slices.Values(blobs))); len(unique) != len(blobs) {
 		t.Errorf("a blob was fetched twice: %v", blobs)
 	}
+	inLayout(t, dir, subject.Images)
+}
+
+// inLayout checks that a layout has these images, whole, and nothing else.
+func inLayout(t *testing.T, dir string, images []attest.Image) {
+	t.Helper()
 	path, err := layout.FromPath(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -80,7 +90,7 @@ func TestDownload(t *testing.T) {
 		}
 		complete(t, img)
 	}
-	for _, img := range subject.Images {
+	for _, img := range images {
 		want = append(want, img.Ref.DigestStr())
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -114,6 +124,139 @@ func complete(t *testing.T, img v1.Image) {
 	}
 	if _, err := img.RawConfigFile(); err != nil {
 		t.Error(err)
+	}
+}
+
+// Images of another call share the layout, and its blobs.
+func TestDownloadTwice(t *testing.T) {
+	t.Parallel()
+	requests := record(memory(false))
+	network := serve(t, requests)
+	idx, common := shared(t)
+	push(t, network, repository+":v1", idx)
+	cl := client(network)
+	subject, err := cl.Resolve(t.Context(), reference(t, repository+":v1"), v1.Hash{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for _, img := range subject.Images {
+		if err := cl.Download(t.Context(), []attest.Image{img}, dir); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := len(requests.seen(http.MethodGet, "/blobs/"+common.String())); got != 1 {
+		t.Errorf("the common layer was fetched %d times, want once", got)
+	}
+	inLayout(t, dir, subject.Images)
+}
+
+// A blob that did not arrive whole is fetched again: by the same call, and by a later one.
+func TestDownloadAfterBreak(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		breaks int
+		calls  int
+	}{
+		"once":        {1, 1},
+		"three times": {3, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inner := memory(false)
+			idx, common := shared(t)
+			breaks := c.breaks
+			network := serve(t, before(inner, func(w http.ResponseWriter, req *http.Request) bool {
+				if !is(req, http.MethodGet, common.String()) || breaks == 0 {
+					return false
+				}
+				breaks--
+				w.Header().Set("Content-Length", "14")
+				_, _ = io.WriteString(w, "common")
+				return true
+			}))
+			push(t, network, repository+":v1", idx)
+			cl := client(network)
+			subject, err := cl.Resolve(t.Context(), reference(t, repository+":v1"), v1.Hash{}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			dir := t.TempDir()
+			calls := 1
+			for ; cl.Download(t.Context(), subject.Images, dir) != nil; calls++ {
+				if calls > 5 {
+					t.Fatal("it fails for ever")
+				}
+			}
+			if calls != c.calls {
+				t.Errorf("%d calls, want %d", calls, c.calls)
+			}
+			inLayout(t, dir, subject.Images)
+		})
+	}
+}
+
+// What a process that was killed has left of a blob does not count.
+func TestDownloadPartialBlob(t *testing.T) {
+	t.Parallel()
+	network := serve(t, memory(false))
+	idx, common := shared(t)
+	push(t, network, repository+":v1", idx)
+	cl := client(network)
+	subject, err := cl.Resolve(t.Context(), reference(t, repository+":v1"), v1.Hash{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	blobs := filepath.Join(dir, "blobs", "sha256")
+	if err := os.MkdirAll(blobs, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(blobs, common.Hex), []byte("common"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := cl.Download(t.Context(), subject.Images, dir); err != nil {
+		t.Fatal(err)
+	}
+	inLayout(t, dir, subject.Images)
+}
+
+// Registries send clients to another host for blobs, which gets no credentials.
+func TestDownloadFromAnotherHost(t *testing.T) {
+	t.Parallel()
+	inner := memory(false)
+	idx, _ := shared(t)
+	requests := record(before(inner, func(w http.ResponseWriter, req *http.Request) bool {
+		if req.Host != host || !strings.Contains(req.URL.Path, "/blobs/sha256:") || isWrite(req) {
+			return false
+		}
+		http.Redirect(w, req, "https://cdn.example.com"+req.URL.Path, http.StatusTemporaryRedirect)
+		return true
+	}))
+	push(t, inProcess{inner}, repository+":v1", idx)
+	network := byHost{host: basic{next: requests}, "cdn.example.com": requests}
+	cl := loggedIn(network)
+	subject, err := cl.Resolve(t.Context(), reference(t, repository+":v1"), v1.Hash{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := cl.Download(t.Context(), subject.Images, dir); err != nil {
+		t.Fatal(err)
+	}
+	inLayout(t, dir, subject.Images)
+	elsewhere := 0
+	for _, req := range requests.requests {
+		if req.Host == host {
+			continue
+		}
+		elsewhere++
+		if got := req.Header.Get("Authorization"); got != "" {
+			t.Errorf("%s got %q", req.Host, got)
+		}
+	}
+	if elsewhere == 0 {
+		t.Error("nothing was asked of the other host")
 	}
 }
 

@@ -29,7 +29,7 @@ func (c *Client) explain(err error, repo name.Repository) error {
 	if terr, ok := errors.AsType[*transport.Error](err); ok {
 		switch {
 		case terr.StatusCode == http.StatusUnauthorized:
-			return c.login(err, repo)
+			return c.noLogin(err, repo)
 		case terr.StatusCode == http.StatusForbidden:
 			return c.denied(err, repo)
 		case terr.Request != nil && terr.Request.URL.Path == "/v2/":
@@ -62,15 +62,15 @@ func noRegistry(err error, repo name.Repository) error {
 
 // explainReadBack is explain for reading what was stored: by then it is public, and every
 // failure that is not one of rights says so.
-func (c *Client) explainReadBack(err error, a *attest.Attachment) error {
-	repo := a.Manifest.Ref.Context()
+func (c *Client) explainReadBack(err error, about attest.Manifest) error {
+	repo := about.Ref.Context()
 	if p, ok := errors.AsType[*problem.Problem](c.explain(err, repo)); ok && p.Code.Exit() != problem.RegistryUnavailable.Exit() {
 		return p
 	}
 	return &problem.Problem{
 		Code: problem.ReadBackMissing,
 		What: fmt.Sprintf("%s does not serve what it has stored.", repo.RegistryStr()),
-		Why:  fmt.Sprintf("The manifest %s was accepted, but cannot be read back: %s.", a.Manifest.Ref.DigestStr(), cause(err)),
+		Why:  fmt.Sprintf("What belongs to %s was accepted, but cannot be read back: %s.", about.Ref, cause(err)),
 		Fix:  "Run the job again. If it lasts, look at the status page of the registry.",
 		Err:  err,
 	}
@@ -87,11 +87,12 @@ func (c *Client) explainImage(err error, ref name.Reference) error {
 			Err:  err,
 		}
 	}
-	if terr, ok := errors.AsType[*transport.Error](err); ok && terr.StatusCode == http.StatusForbidden && c.options.Username != "" {
+	if terr, ok := errors.AsType[*transport.Error](err); ok && terr.StatusCode == http.StatusForbidden && !c.login(ref.Context().Registry).empty() {
+		who := c.who(ref.Context())
 		p := c.denied(err, ref.Context())
-		p.What = fmt.Sprintf("%s may not read %s.", c.options.Username, ref.Context())
+		p.What = fmt.Sprintf("%s may not read %s.", who, ref.Context())
 		p.Why = "The login is right, but lacks access to this repository."
-		p.Fix = "Give " + c.options.Username + " the right to pull from it and to push to it: signatures are stored next to the image."
+		p.Fix = "Give " + who + " the right to pull from it and to push to it: signatures are stored next to the image."
 		return p
 	}
 	return c.explain(err, ref.Context())
@@ -101,7 +102,7 @@ func (c *Client) explainImage(err error, ref name.Reference) error {
 // refused all the same has credentials that lack the right.
 func (c *Client) explainPush(ctx context.Context, s *session, err error) error {
 	terr, ok := errors.AsType[*transport.Error](err)
-	if ok && terr.StatusCode == http.StatusUnauthorized && c.options.Username != "" && s.loggedIn(ctx) {
+	if ok && terr.StatusCode == http.StatusUnauthorized && !c.login(s.repo.Registry).empty() && s.loggedIn(ctx) {
 		return c.denied(err, s.repo)
 	}
 	if ok && terr.StatusCode == http.StatusNotFound {
@@ -121,11 +122,25 @@ func noRepository(err error, repo name.Repository) error {
 	}
 }
 
+// explainFind is explainImage for what is stored next to an image; nothing is signed then.
+func (c *Client) explainFind(err error, m attest.Manifest) error {
+	explained := c.explainImage(err, m.Ref)
+	if _, ok := errors.AsType[*problem.Problem](explained); ok {
+		return explained
+	}
+	return &problem.Problem{
+		Code: problem.RegistryUnavailable,
+		What: fmt.Sprintf("%s does not tell what is stored next to the image.", m.Ref.Context().RegistryStr()),
+		Why:  fmt.Sprintf("It was asked for the signatures of %s, and that failed: %s.", m.Ref, cause(err)),
+		Fix:  "Run the job again; if it lasts, look at the status page of the registry.",
+		Err:  err,
+	}
+}
+
 // explainAttach is explain for writes; every failure there is an attach-failed at least.
 func (c *Client) explainAttach(err error, m attest.Manifest) error {
-	explained := c.explain(err, m.Ref.Context())
-	if _, ok := errors.AsType[*problem.Problem](explained); ok && problem.From(explained).Code != problem.RegistryUnavailable {
-		return explained
+	if p, ok := errors.AsType[*problem.Problem](c.explain(err, m.Ref.Context())); ok && p.Code.Exit() != problem.RegistryUnavailable.Exit() {
+		return p
 	}
 	return &problem.Problem{
 		Code: problem.AttachFailed,
@@ -150,7 +165,24 @@ func cause(err error) string {
 	return err.Error()
 }
 
-func (c *Client) login(err error, repo name.Repository) *problem.Problem {
+// words are the registry's own, on one line.
+func words(err error) string {
+	terr, ok := errors.AsType[*transport.Error](err)
+	if !ok || len(terr.Errors) == 0 {
+		return "it does not say why"
+	}
+	return strings.TrimRight(strings.Join(strings.Fields(terr.Errors[0].String()), " "), ".")
+}
+
+// who names the account that is logged in.
+func (c *Client) who(repo name.Repository) string {
+	if user := c.login(repo.Registry).Username; user != "" {
+		return user
+	}
+	return "the account of docker-config"
+}
+
+func (c *Client) noLogin(err error, repo name.Repository) *problem.Problem {
 	p := &problem.Problem{
 		Code: problem.RegistryLogin,
 		What: fmt.Sprintf("%s does not know who we are.", repo.RegistryStr()),
@@ -158,8 +190,14 @@ func (c *Client) login(err error, repo name.Repository) *problem.Problem {
 		Fix:  "Write below `with:` of the step\n  registry-username: ${{ vars.REGISTRY_USERNAME }}\n  registry-password: ${{ secrets.REGISTRY_PASSWORD }}",
 		Err:  err,
 	}
-	if c.options.Username != "" {
-		p.What = fmt.Sprintf("%s refuses the login of %s.", repo.RegistryStr(), c.options.Username)
+	switch login := c.login(repo.Registry); {
+	case login.empty():
+	case login.Username == "":
+		p.What = fmt.Sprintf("%s refuses the login of %s.", repo.RegistryStr(), c.who(repo))
+		p.Why = "Its identity token has expired, was withdrawn, or is not of this registry."
+		p.Fix = "Log in anew in a step before this one, and hand over the config.json that it writes: docker-config."
+	default:
+		p.What = fmt.Sprintf("%s refuses the login of %s.", repo.RegistryStr(), c.who(repo))
 		p.Why = "The user name or the password is wrong, or the password has expired."
 		p.Fix = "Set the secret behind registry-password anew. For ghcr.io leave both inputs out: the job's own token is used."
 	}
@@ -167,16 +205,17 @@ func (c *Client) login(err error, repo name.Repository) *problem.Problem {
 }
 
 func (c *Client) denied(err error, repo name.Repository) *problem.Problem {
-	if c.options.Username == "" {
-		return c.login(err, repo)
+	if c.login(repo.Registry).empty() {
+		return c.noLogin(err, repo)
 	}
-	fix := "Give " + c.options.Username + " the right to push to this repository."
+	who := c.who(repo)
+	fix := "Give " + who + " the right to push to this repository."
 	if repo.RegistryStr() == "ghcr.io" {
 		fix = "Add to the job\n  permissions:\n    packages: write\nand, if the package was made elsewhere, add this repository in Package settings > Manage Actions access with the role Write."
 	}
 	return &problem.Problem{
 		Code: problem.RegistryDenied,
-		What: fmt.Sprintf("%s may not push to %s.", c.options.Username, repo),
+		What: fmt.Sprintf("%s may not push to %s.", who, repo),
 		Why:  "The login is right, but lacks write access to this repository. Signatures are stored next to the image.",
 		Fix:  fix,
 		Err:  err,

@@ -7,11 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"math/rand/v2"
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
@@ -19,7 +17,6 @@ import (
 
 	"seal-image/internal/attest"
 	"seal-image/internal/problem"
-	httpstack "seal-image/internal/transport"
 )
 
 // fallback is the index that a registry without the referrers API serves under a tag.
@@ -31,54 +28,34 @@ type fallback struct {
 	descriptors []v1.Descriptor // the entries, parsed
 }
 
-const (
-	mergeTries = 10
-	// settle is how long a concurrent writer is given to overwrite us before we look,
-	// doubled at random so that two writers do not stay in step.
-	settle = 100 * time.Millisecond
-)
-
-func fallbackTag(m attest.Manifest) string {
+// fallbackName is the tag of the index.
+func fallbackName(m attest.Manifest) string {
 	return strings.Replace(m.Ref.DigestStr(), ":", "-", 1)
 }
 
-// addToFallback merges entries into the index of m and looks again until they are in it:
-// the protocol has no conditional write, so another writer may have won. On failure,
-// written says whether verifiers may have seen the entries.
-func (s *session) addToFallback(ctx context.Context, m attest.Manifest, entries []v1.Descriptor) (written bool, err error) {
-	for range mergeTries {
-		f, err := s.readFallback(ctx, m)
-		if err != nil {
-			return written, err
-		}
-		changed, err := f.merge(entries)
-		if err != nil {
-			return written, err
-		}
-		if !changed {
-			return true, nil
-		}
-		if err := s.putManifest(ctx, fallbackTag(m), types.OCIImageIndex, f.bytes()); err != nil {
-			return written, indexRefused(m, err)
-		}
-		written = true
-		pause := settle + rand.N(settle) //nolint:gosec // spreads load, protects nothing
-		if err := httpstack.Wait(ctx, pause); err != nil {
-			return written, err
-		}
-	}
-	return false, &problem.Problem{
-		Code: problem.AttachFailed,
-		What: fmt.Sprintf("The list of referrers of %s does not keep what is added to it.", m.Ref),
-		Why:  fmt.Sprintf("It was written %d times, and each time another writer replaced it.", mergeTries),
-		Fix:  "Give all jobs that sign this image the same `concurrency:` group, and run this job again.",
+// fallbackTag is the index of the group's image, to which its referrers are to be added.
+func (s *session) fallbackTag(g *group) *shared {
+	return &shared{
+		about: g.about, tag: fallbackName(g.about), made: g.referrers,
+		refused: func(err error) error { return indexRefused(g.about, err) },
+		merge: func(ctx context.Context) (*tagged, error) {
+			f, err := s.readFallback(ctx, g.about)
+			if err != nil {
+				return nil, err
+			}
+			added, err := f.merge(g.manifests)
+			if err != nil || len(added) == 0 {
+				return nil, err
+			}
+			return &tagged{mediaType: types.OCIImageIndex, raw: f.bytes(), added: added}, nil
+		},
 	}
 }
 
 // readFallback reads the index of m; it is empty if there is none yet.
 func (s *session) readFallback(ctx context.Context, m attest.Manifest) (*fallback, error) {
-	raw, header, err := s.get(ctx, "manifests", fallbackTag(m), types.OCIImageIndex)
-	if terr, ok := errors.AsType[*transport.Error](err); ok && terr.StatusCode == http.StatusNotFound {
+	raw, header, err := s.get(ctx, "manifests", fallbackName(m), types.OCIImageIndex)
+	if absentTag(err) {
 		return newFallback(), nil
 	}
 	if err != nil {
@@ -89,6 +66,13 @@ func (s *session) readFallback(ctx context.Context, m attest.Manifest) (*fallbac
 		return nil, foreignTag(m, err)
 	}
 	return f, nil
+}
+
+// absentTag recognises the answer for a tag that does not exist: 404, or 403 by JFrog, where
+// the write will tell whether it meant that.
+func absentTag(err error) bool {
+	terr, ok := errors.AsType[*transport.Error](err)
+	return ok && (terr.StatusCode == http.StatusNotFound || terr.StatusCode == http.StatusForbidden)
 }
 
 func newFallback() *fallback {
@@ -134,23 +118,19 @@ func sameDigest(raw []byte, m attest.Manifest) bool {
 	return err == nil && digest == m.Digest()
 }
 
-// merge appends the entries that are missing.
-func (f *fallback) merge(entries []v1.Descriptor) (changed bool, err error) {
-	have := map[v1.Hash]bool{}
-	for _, d := range f.descriptors {
-		have[d.Digest] = true
-	}
-	for _, d := range entries {
-		if have[d.Digest] {
+// merge appends the entries that are missing, and returns whose they are.
+func (f *fallback) merge(made []referrer) (added []*attest.Attachment, err error) {
+	for _, r := range made {
+		if contains(f.descriptors, r.desc.Digest) {
 			continue
 		}
-		raw, err := json.Marshal(d)
+		raw, err := json.Marshal(r.desc)
 		if err != nil {
-			return false, err
+			return nil, err
 		}
-		f.entries, f.descriptors, changed = append(f.entries, raw), append(f.descriptors, d), true
+		f.entries, f.descriptors, added = append(f.entries, raw), append(f.descriptors, r.desc), append(added, r.a)
 	}
-	return changed, nil
+	return added, nil
 }
 
 // bytes encodes the index by hand: encoding/json would compact the entries of others.
@@ -172,24 +152,27 @@ func (f *fallback) bytes() []byte {
 	return b.Bytes()
 }
 
-// indexRefused recognises a registry that does not let the tag be written again.
+// indexRefused recognises a registry that does not let the tag be written.
 func indexRefused(m attest.Manifest, err error) error {
-	p, ok := errors.AsType[*problem.Problem](refused(err))
+	status, ok := refusal(err)
 	if !ok {
 		return err
 	}
-	p.What = "The registry refuses the list of signatures of this image."
-	p.Why = fmt.Sprintf("It has no referrers API, so the list is the index under the tag %s, and it did not take that.", fallbackTag(m))
-	p.Fix = "If the repository has immutable tags, exempt those that start with sha256- from that. Else use a registry with the referrers API."
-	return p
+	return &problem.Problem{
+		Code: problem.ReferrersRefused,
+		What: "The registry refuses the list of signatures of this image.",
+		Why:  fmt.Sprintf("It has no referrers API, so the list is the index under the tag %s, and it answered %d to that.", fallbackName(m), status),
+		Fix:  "If the repository has immutable tags, exempt those that start with sha256- from that. Else use a registry with the referrers API.",
+		Err:  err,
+	}
 }
 
 func foreignTag(m attest.Manifest, err error) error {
 	return &problem.Problem{
 		Code: problem.ReferrersRefused,
-		What: fmt.Sprintf("%s has no place for signatures.", m.Ref.Context().RegistryStr()),
-		Why:  fmt.Sprintf("It does not serve the referrers API, and its tag %s is something else than a list of referrers.", fallbackTag(m)),
-		Fix:  "Delete that tag if you do not need it, or push to a registry with the referrers API.",
+		What: fmt.Sprintf("%s has no place for bundles.", m.Ref.Context().RegistryStr()),
+		Why:  fmt.Sprintf("It does not serve the referrers API, and its tag %s is something else than a list of referrers, as in GitLab's registry.", fallbackName(m)),
+		Fix:  "Store signatures under other tags, as cosign 2 does:\n  signature-format: legacy",
 		Err:  err,
 	}
 }

@@ -59,37 +59,36 @@ func (s *session) openUpload(ctx context.Context) (*url.URL, error) {
 }
 
 // putBlob stores a blob, once a run.
-func (s *session) putBlob(ctx context.Context, mediaType types.MediaType, blob []byte) (v1.Descriptor, error) {
-	digest, size, err := v1.SHA256(bytes.NewReader(blob))
+func (s *session) putBlob(ctx context.Context, blob []byte) error {
+	digest, _, err := v1.SHA256(bytes.NewReader(blob))
 	if err != nil {
-		return v1.Descriptor{}, err
+		return err
 	}
-	desc := v1.Descriptor{MediaType: mediaType, Digest: digest, Size: size}
 	s.mu.Lock()
 	known := s.uploaded[digest.String()]
 	s.mu.Unlock()
 	if known {
-		return desc, nil
+		return nil
 	}
 	location, err := s.openUpload(ctx)
 	if err != nil {
-		return desc, err
+		return err
 	}
 	query := location.Query()
 	query.Set("digest", digest.String())
 	location.RawQuery = query.Encode()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPut, location.String(), bytes.NewReader(blob))
 	if err != nil {
-		return desc, err
+		return err
 	}
 	req.Header.Set("Content-Type", "application/octet-stream")
 	if _, err := s.do(req, http.StatusCreated); err != nil {
-		return desc, err
+		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.uploaded[digest.String()] = true
-	return desc, nil
+	return nil
 }
 
 // putManifest stores a manifest under a digest or a tag.
@@ -102,6 +101,21 @@ func (s *session) putManifest(ctx context.Context, identifier string, mediaType 
 	// 200 and 202 are not in the specification; registries in the wild answer them.
 	_, err = s.do(req, http.StatusCreated, http.StatusOK, http.StatusAccepted)
 	return err
+}
+
+// exists reports whether there is a manifest. Those who clean up delete what has no tag, and
+// a fallback index goes on listing it.
+func (s *session) exists(ctx context.Context, digest v1.Hash) (bool, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodHead, s.url("manifests/"+digest.String()).String(), nil)
+	if err != nil {
+		return false, err
+	}
+	req.Header.Set("Accept", string(types.OCIManifestSchema1))
+	_, err = s.do(req, http.StatusOK)
+	if notFound(err) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // get reads a manifest or a blob and, if identifier is a digest, checks it.

@@ -9,8 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
-	"seal-image/internal/registry"
-	"seal-image/internal/secret"
+	"seal-image/internal/attest"
 )
 
 // uploads is the part of a registry that opens and cancels uploads, with a Location as
@@ -85,8 +84,7 @@ func TestLocationOnAnotherHost(t *testing.T) {
 			t.Parallel()
 			own := &uploads{location: c.location, open: map[string]bool{}}
 			requests := record(basic{next: own})
-			cl := registry.New(registry.Options{Username: username, Password: secret.New(password), Transport: serve(t, requests)})
-			err := cl.CheckPush(t.Context(), reference(t, repository).Context())
+			err := loggedIn(serve(t, requests)).CheckPush(t.Context(), reference(t, repository).Context())
 			if (err != nil) != c.refused {
 				t.Errorf("CheckPush: %v, refused is to be %t", err, c.refused)
 			}
@@ -138,8 +136,7 @@ func TestRedirects(t *testing.T) {
 				schemes = append(schemes, req.URL.Scheme)
 				return network.RoundTrip(req)
 			})
-			cl := registry.New(registry.Options{Username: username, Password: secret.New(password), Transport: watched})
-			err := cl.CheckPush(t.Context(), reference(t, repository).Context())
+			err := loggedIn(watched).CheckPush(t.Context(), reference(t, repository).Context())
 			if (err == nil) != (c.followed > 0) {
 				t.Errorf("got %v", err)
 			}
@@ -154,18 +151,17 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
-// One handshake does for everything of a run: resolve, check, download, attach, read back.
+// One handshake does for everything of a run: resolve, check, download, find, attach, read
+// back.
 func TestOneHandshake(t *testing.T) {
 	t.Parallel()
 	requests := record(bearer{next: memory(true)})
 	network := serve(t, requests)
-	cl := registry.New(registry.Options{Username: username, Password: secret.New(password), Transport: network})
+	cl := loggedIn(network)
 	ref := reference(t, repository+":v1")
 	push(t, authorized(network), repository+":v1", index(entry(t, "linux/amd64"), entry(t, "linux/arm64")))
 	before := len(requests.seen(http.MethodGet, "/token"))
-	requests.mu.Lock()
-	requests.requests = nil
-	requests.mu.Unlock()
+	requests.forget()
 
 	if err := cl.CheckPush(t.Context(), ref.Context()); err != nil {
 		t.Fatal(err)
@@ -177,11 +173,14 @@ func TestOneHandshake(t *testing.T) {
 	if err := cl.Download(t.Context(), subject.Images, t.TempDir()); err != nil {
 		t.Fatal(err)
 	}
-	attached, err := cl.Attach(t.Context(), subject.Manifest, bundles(subject.Manifest))
-	if err != nil {
+	if _, err := cl.Find(t.Context(), subject.Manifest, []attest.Form{attest.FormBundle}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := cl.ReadBack(t.Context(), attached); err != nil {
+	planned := bundles(subject.Manifest)
+	if err := cl.Attach(t.Context(), ref.Context(), planned); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := cl.ReadBack(t.Context(), ref.Context(), planned); err != nil {
 		t.Fatal(err)
 	}
 	var pings []string

@@ -9,58 +9,77 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
-	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"seal-image/internal/attest"
-	"seal-image/internal/problem"
 	httpstack "seal-image/internal/transport"
 )
 
 // hasReferrersAPI asks the registry, once a run. Some registries set the header
 // OCI-Subject without serving the API, so only an answer of the API itself counts.
 func (s *session) hasReferrersAPI(ctx context.Context, m attest.Manifest) (bool, error) {
-	s.mu.Lock()
-	known := s.referrers
-	s.mu.Unlock()
-	if known != nil {
+	if known := s.knownAPI(); known != nil {
 		return *known, nil
 	}
 	_, api, err := s.askReferrersAPI(ctx, m)
-	if err != nil {
-		return false, err
+	return api, err
+}
+
+func (s *session) knownAPI() *bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.referrers
+}
+
+// askReferrersAPI lists the referrers of m; api is false where there is no such API, which
+// the first question of a run decides.
+func (s *session) askReferrersAPI(ctx context.Context, m attest.Manifest) (list []v1.Descriptor, api bool, err error) {
+	known := s.knownAPI()
+	if known != nil && !*known {
+		return nil, false, nil
+	}
+	list, err = s.referrersPages(ctx, m)
+	switch {
+	case known == nil && noSuchAPI(err):
+		api = false
+	case known != nil && notFound(err):
+		api = true // and an empty list, by some registries
+	case err != nil:
+		return nil, false, err
+	default:
+		api = true
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.referrers = &api
-	return api, nil
+	return list, api, nil
 }
 
 // maxPages bounds the pages of a list of referrers.
 const maxPages = 100
 
-// askReferrersAPI lists the referrers of m, page by page; ok is false where there is no
-// such API. Specification: distribution-spec, "Listing Referrers".
-func (s *session) askReferrersAPI(ctx context.Context, m attest.Manifest) (list []v1.Descriptor, ok bool, err error) {
+// referrersPages reads the list of the referrers of m, page by page.
+// Specification: distribution-spec, "Listing Referrers".
+func (s *session) referrersPages(ctx context.Context, m attest.Manifest) (list []v1.Descriptor, err error) {
 	next := s.url("referrers/" + m.Ref.DigestStr())
 	for range maxPages {
-		got, ok, err := s.referrersPage(ctx, next)
-		if err != nil || !ok {
-			return nil, ok, err
+		got, err := s.referrersPage(ctx, next)
+		if err != nil {
+			return nil, err
 		}
 		var index v1.IndexManifest
 		if err := json.Unmarshal(got.body, &index); err != nil {
-			return nil, false, fmt.Errorf("read referrers of %s: %w", m.Ref, err)
+			return nil, fmt.Errorf("read referrers of %s: %w", m.Ref, err)
 		}
 		list = append(list, index.Manifests...)
 		if next = nextPage(got); next == nil {
-			return list, true, nil
+			return list, nil
 		}
 	}
-	return nil, false, fmt.Errorf("read referrers of %s: the list has more than %d pages", m.Ref, maxPages)
+	return nil, fmt.Errorf("read referrers of %s: the list has more than %d pages", m.Ref, maxPages)
 }
 
 var nextLink = regexp.MustCompile(`<([^>]*)>\s*;\s*rel="?next"?`)
@@ -79,27 +98,41 @@ func nextPage(got *answer) *url.URL {
 	return next
 }
 
-func (s *session) referrersPage(ctx context.Context, page *url.URL) (got *answer, ok bool, err error) {
+func (s *session) referrersPage(ctx context.Context, page *url.URL) (*answer, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, page.String(), nil)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	req.Header.Set("Accept", string(types.OCIImageIndex))
-	got, err = s.do(req, http.StatusOK)
-	if noSuchAPI(err) {
-		return nil, false, nil
-	}
+	// GHCR has sent this question to another path, which then answered 429.
+	got, err := s.ask(withoutRedirects(s.http), req, http.StatusOK)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
-	return got, mediaType(got.header) == types.OCIImageIndex, nil
+	if mediaType(got.header) != types.OCIImageIndex {
+		return nil, errNoList
+	}
+	return got, nil
+}
+
+// errNoList says that something else than the referrers API has answered.
+var errNoList = errors.New("the answer is no list of referrers")
+
+func withoutRedirects(c *http.Client) *http.Client {
+	return &http.Client{
+		Transport:     c.Transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
 }
 
 // noSuchAPI recognises how registries without the API answer: 404 by the specification,
-// and in the wild a redirect, 400, 403, 405, 406 or 501.
+// and in the wild a redirect, 400, 403, 405, 406, 429, 501 or a page for people.
 func noSuchAPI(err error) bool {
+	if errors.Is(err, errNoList) {
+		return true
+	}
 	if serr, ok := errors.AsType[*httpstack.StatusError](err); ok {
-		return serr.Status == http.StatusNotImplemented
+		return serr.Status == http.StatusNotImplemented || serr.Status == http.StatusTooManyRequests
 	}
 	terr, ok := errors.AsType[*transport.Error](err)
 	return ok && terr.StatusCode != http.StatusUnauthorized
@@ -107,80 +140,34 @@ func noSuchAPI(err error) bool {
 
 // list returns the referrers of m as a verifier finds them.
 func (s *session) list(ctx context.Context, m attest.Manifest) ([]v1.Descriptor, error) {
-	api, err := s.hasReferrersAPI(ctx, m)
+	list, api, err := s.askReferrersAPI(ctx, m)
 	if err != nil {
 		return nil, err
 	}
-	if api {
-		list, _, err := s.askReferrersAPI(ctx, m)
-		return list, err
-	}
-	fallback, err := s.readFallback(ctx, m)
-	if err != nil {
-		return nil, err
-	}
-	return fallback.descriptors, nil
-}
-
-// readBackWaits is how long a registry may take to show what it has accepted.
-var readBackWaits = []time.Duration{0, 500 * time.Millisecond, time.Second, 2 * time.Second, 4 * time.Second}
-
-// ReadBack implements [attest.Attacher].
-func (c *Client) ReadBack(ctx context.Context, attachments []*attest.Attachment) ([][]byte, error) {
-	out := make([][]byte, len(attachments))
-	for i, a := range attachments {
-		s, err := c.writer(ctx, a.Manifest.Ref.Context())
+	if !api {
+		fallback, err := s.readFallback(ctx, m)
 		if err != nil {
 			return nil, err
 		}
-		if out[i], err = s.readBack(ctx, a); err != nil {
-			return nil, c.explainReadBack(err, a)
-		}
+		list = fallback.descriptors
 	}
-	return out, nil
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lists[m.Ref] = slices.Clone(list) // callers may filter theirs
+	return list, nil
 }
 
-// readBack finds one attachment, asking again while the registry does not show it yet.
-func (s *session) readBack(ctx context.Context, a *attest.Attachment) ([]byte, error) {
-	about := a.Bundle.Statement.About
-	for _, wait := range readBackWaits {
-		if err := httpstack.Wait(ctx, wait); err != nil {
-			return nil, err
-		}
-		list, err := s.list(ctx, about)
-		if err != nil {
-			return nil, err
-		}
-		if !slices.ContainsFunc(list, func(d v1.Descriptor) bool { return d.Digest == a.Manifest.Digest() }) {
-			continue
-		}
-		bundle, err := s.bundle(ctx, a.Manifest)
-		if terr, ok := errors.AsType[*transport.Error](err); ok && terr.StatusCode == http.StatusNotFound {
-			continue // listed, and not served everywhere yet
-		}
-		return bundle, err
+// listed is list for those whom an answer from earlier in the run will do.
+func (s *session) listed(ctx context.Context, m attest.Manifest) ([]v1.Descriptor, error) {
+	s.mu.Lock()
+	list, ok := s.lists[m.Ref]
+	s.mu.Unlock()
+	if ok {
+		return list, nil
 	}
-	return nil, &problem.Problem{
-		Code: problem.ReadBackMissing,
-		What: fmt.Sprintf("%s does not show what it has stored.", s.repo.RegistryStr()),
-		Why:  fmt.Sprintf("The manifest %s was accepted, but is not in the list of referrers of %s.", a.Manifest.Ref.DigestStr(), about.Ref),
-		Fix:  "Run the job again. If that does not help, another job that signs the same image may overwrite the list: give both the same `concurrency:` group.",
-	}
+	return s.list(ctx, m)
 }
 
-// bundle reads the one layer of a stored referrer.
-func (s *session) bundle(ctx context.Context, m attest.Manifest) ([]byte, error) {
-	raw, _, err := s.get(ctx, "manifests", m.Ref.DigestStr(), types.OCIManifestSchema1)
-	if err != nil {
-		return nil, err
-	}
-	var manifest v1.Manifest
-	if err := json.Unmarshal(raw, &manifest); err != nil {
-		return nil, fmt.Errorf("read %s: %w", m.Ref, err)
-	}
-	if len(manifest.Layers) != 1 {
-		return nil, fmt.Errorf("read %s: it has %d layers instead of one bundle", m.Ref, len(manifest.Layers))
-	}
-	blob, _, err := s.get(ctx, "blobs", manifest.Layers[0].Digest.String(), "")
-	return blob, err
+func contains(list []v1.Descriptor, digest v1.Hash) bool {
+	return slices.ContainsFunc(list, func(d v1.Descriptor) bool { return d.Digest == digest })
 }

@@ -4,15 +4,16 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"fmt"
 	"io"
 	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"path"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	ggcr "github.com/google/go-containerregistry/pkg/registry"
@@ -79,6 +80,34 @@ func (n inProcess) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, req.Context().Err()
 }
 
+// status is that of the answer to req.
+func (n inProcess) status(req *http.Request) int {
+	w := httptest.NewRecorder()
+	n.handler.ServeHTTP(w, req)
+	return w.Code
+}
+
+// before lets first answer requests; it returns false for those that are next's.
+func before(next http.Handler, first func(w http.ResponseWriter, req *http.Request) bool) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if !first(w, req) {
+			next.ServeHTTP(w, req)
+		}
+	})
+}
+
+// refuse answers as registries do.
+func refuse(w http.ResponseWriter, status int, code, message string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	fmt.Fprintf(w, `{"errors":[{"code":%q,"message":%q}]}`, code, message)
+}
+
+// is reports whether req has the method and its path ends so.
+func is(req *http.Request, method, suffix string) bool {
+	return req.Method == method && strings.HasSuffix(req.URL.Path, suffix)
+}
+
 // recorder remembers the requests that pass.
 type recorder struct {
 	next http.Handler
@@ -96,6 +125,12 @@ func (r *recorder) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	r.next.ServeHTTP(w, req)
 }
 
+func (r *recorder) forget() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.requests = nil
+}
+
 // seen lists the requests of a method whose path contains part, in order.
 func (r *recorder) seen(method, part string) (paths []string) {
 	r.mu.Lock()
@@ -106,6 +141,22 @@ func (r *recorder) seen(method, part string) (paths []string) {
 		}
 	}
 	return paths
+}
+
+// writes lists the manifests and tags that were written, in order, by the names that are
+// given for what they contain; blobs in a row are one.
+func (r *recorder) writes(oldnew ...string) (out []string) {
+	names := strings.NewReplacer(oldnew...)
+	for _, written := range r.seen(http.MethodPut, "/v2/") {
+		what := names.Replace(path.Base(written))
+		if strings.Contains(written, "/blobs/") {
+			what = "blobs"
+		}
+		if what != "blobs" || len(out) == 0 || out[len(out)-1] != "blobs" {
+			out = append(out, what)
+		}
+	}
+	return out
 }
 
 func client(network http.RoundTripper) *registry.Client {
@@ -198,22 +249,28 @@ func goldenProblem(t *testing.T, file string, err error) {
 	golden.Compare(t, file+".txt", []byte(strings.Join([]string{string(p.Code), p.What, p.Why, p.Fix}, "\n")+"\n"))
 }
 
-// signedAt is the time of every log entry here.
-var signedAt = time.Date(2026, 9, 1, 12, 30, 0, 0, time.UTC)
-
-// bundle is what the signer hands over; this package reads nothing of its JSON.
-func bundle(about attest.Manifest, predicateType, encoded string) *attest.Bundle {
-	return &attest.Bundle{
-		Statement: &attest.Statement{About: about, PredicateType: predicateType},
-		JSON:      []byte(encoded),
-		Entry:     attest.LogEntry{IntegratedTime: signedAt},
+// attach stores what is planned about one digest or several of one repository.
+func attach(t *testing.T, network http.RoundTripper, planned ...*attest.Attachment) {
+	t.Helper()
+	if err := client(network).Attach(t.Context(), planned[0].About.Ref.Context(), planned); err != nil {
+		t.Fatal(err)
 	}
 }
 
-// bundles are an SBOM attestation and a signature, in the order of the pipeline.
-func bundles(about attest.Manifest) []*attest.Bundle {
-	return []*attest.Bundle{
-		bundle(about, attest.SPDXPredicateType, `{"bundle":"of the SBOM"}`),
-		bundle(about, attest.SignaturePredicateType, `{"bundle":"of the signature"}`),
+// states are those of attachments, e.g. "sig: new".
+func states(attachments []*attest.Attachment) (out []string) {
+	for _, a := range attachments {
+		out = append(out, string(a.Form)+": "+string(a.State))
+	}
+	return out
+}
+
+// located checks that those that are in the registry have a manifest, and no others.
+func located(t *testing.T, attachments []*attest.Attachment) {
+	t.Helper()
+	for _, a := range attachments {
+		if (a.Manifest != attest.Manifest{}) != a.InRegistry() {
+			t.Errorf("%s is %s and has the manifest %v", a.Form, a.State, a.Manifest)
+		}
 	}
 }

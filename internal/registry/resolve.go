@@ -30,7 +30,7 @@ func (c *Client) Resolve(ctx context.Context, ref name.Reference, expected v1.Ha
 	}
 	subject := &attest.Subject{Manifest: manifest(s.repo, desc.Descriptor)}
 	if tag, ok := ref.(name.Tag); ok {
-		subject.Tag = tag.TagStr()
+		subject.Tags = []string{tag.TagStr()}
 	}
 	switch {
 	case desc.MediaType.IsIndex():
@@ -89,38 +89,88 @@ func configPlatform(img v1.Image) (v1.Platform, error) {
 	return *p, nil
 }
 
-// index fills in the images of an index. What BuildKit stores there about an image
-// (provenance, SBOM) is no image and is left out.
+// Bounds of an index. Indexes within indexes are allowed by the specification, and no
+// builder makes more than one level of them.
+const (
+	maxDepth   = 4
+	maxEntries = 1000
+)
+
+// index fills in the images of an index, and of the indexes in it.
 func (c *Client) index(ctx context.Context, s *session, desc *remote.Descriptor, subject *attest.Subject) error {
 	idx, err := desc.ImageIndex()
 	if err != nil {
 		return c.explainImage(err, subject.Ref)
 	}
-	m, err := idx.IndexManifest()
-	if err != nil {
-		return fmt.Errorf("read index %s: %w", subject.Ref, err)
-	}
-	seen := map[v1.Hash]bool{}
-	for _, d := range m.Manifests {
-		if isAttestation(d) || seen[d.Digest] {
-			continue
-		}
-		seen[d.Digest] = true
-		if !d.MediaType.IsImage() {
-			return unsupported(subject.Manifest, "an index that contains "+string(d.MediaType))
-		}
-		img := attest.Image{Manifest: manifest(s.repo, d)}
-		if d.Platform != nil && d.Platform.OS != "" {
-			img.Platform = *d.Platform
-		} else if img.Platform, err = c.platformOf(ctx, s, img.Ref); err != nil {
-			return err
-		}
-		subject.Images = append(subject.Images, img)
+	w := walk{c: c, s: s, subject: subject, seen: map[v1.Hash]bool{}}
+	if err := w.index(ctx, idx, 1); err != nil {
+		return err
 	}
 	subject.Platforms = len(subject.Images)
 	if subject.Platforms == 0 {
 		return unsupported(subject.Manifest, "an index without images")
 	}
+	return nil
+}
+
+// walk collects the images of an index.
+type walk struct {
+	c       *Client
+	s       *session
+	subject *attest.Subject
+	seen    map[v1.Hash]bool
+	entries int
+}
+
+// index adds the images of one index. What BuildKit stores there about an image
+// (provenance, SBOM) is no image and is left out.
+func (w *walk) index(ctx context.Context, idx v1.ImageIndex, depth int) error {
+	m, err := idx.IndexManifest()
+	if err != nil {
+		return w.c.explainImage(fmt.Errorf("read index: %w", err), w.subject.Ref)
+	}
+	w.entries += len(m.Manifests)
+	switch {
+	case w.entries > maxEntries:
+		return unsupported(w.subject.Manifest, fmt.Sprintf("an index of more than %d entries", maxEntries))
+	case depth > maxDepth:
+		return unsupported(w.subject.Manifest, fmt.Sprintf("an index with indexes in it, more than %d levels deep", maxDepth))
+	}
+	for _, d := range m.Manifests {
+		if isAttestation(d) || w.seen[d.Digest] {
+			continue
+		}
+		w.seen[d.Digest] = true
+		if err := w.entry(ctx, d, depth); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *walk) entry(ctx context.Context, d v1.Descriptor, depth int) error {
+	m := manifest(w.s.repo, d)
+	if d.MediaType.IsIndex() {
+		nested, err := remote.Index(m.Ref, w.s.remote(ctx)...)
+		if err != nil {
+			return w.c.explainImage(err, m.Ref)
+		}
+		return w.index(ctx, nested, depth+1)
+	}
+	if !d.MediaType.IsImage() {
+		return unsupported(w.subject.Manifest, "an index that contains "+string(d.MediaType))
+	}
+	img := attest.Image{Manifest: m}
+	if d.Platform != nil && d.Platform.OS != "" {
+		img.Platform = *d.Platform
+	} else {
+		platform, err := w.c.platformOf(ctx, w.s, m.Ref)
+		if err != nil {
+			return err
+		}
+		img.Platform = platform
+	}
+	w.subject.Images = append(w.subject.Images, img)
 	return nil
 }
 

@@ -2,13 +2,10 @@ package registry_test
 
 import (
 	"fmt"
-	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-containerregistry/pkg/name"
@@ -20,10 +17,6 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"seal-image/internal/attest"
-	"seal-image/internal/problem"
-	"seal-image/internal/registry"
-	"seal-image/internal/secret"
-	"seal-image/internal/transport"
 )
 
 // references lets cmp compare references by what they say.
@@ -118,7 +111,7 @@ func TestResolve(t *testing.T) {
 			t.Parallel()
 			network := serve(t, memory(false))
 			pushed := push(t, network, repository+":v1", c.pushed)
-			want := &attest.Subject{Manifest: pushed, Tag: "v1", ArtifactType: c.artifact, Platforms: c.count}
+			want := &attest.Subject{Manifest: pushed, Tags: []string{"v1"}, ArtifactType: c.artifact, Platforms: c.count}
 			for _, platform := range c.want {
 				want.Images = append(want.Images, pushedImage(t, network, pushed, platform))
 			}
@@ -138,7 +131,7 @@ func TestResolve(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want.Tag = ""
+			want.Tags = nil
 			if diff := cmp.Diff(want, byDigest, references); diff != "" {
 				t.Errorf("subject by digest (-want +got):\n%s", diff)
 			}
@@ -176,7 +169,7 @@ func pushedImage(t *testing.T, network http.RoundTripper, pushed attest.Manifest
 func TestResolveRefuses(t *testing.T) {
 	t.Parallel()
 	two := index(entry(t, "linux/amd64"), entry(t, "linux/arm64"))
-	nested := index(mutate.IndexAddendum{Add: two, Descriptor: v1.Descriptor{}})
+	strange := index(mutate.IndexAddendum{Add: static.NewLayer([]byte("x"), "application/vnd.example+x")})
 	schema1 := []byte(`{"schemaVersion":1,"name":"acme/app","tag":"v1","architecture":"amd64","fsLayers":[],"history":[]}`)
 
 	for name, c := range map[string]struct {
@@ -188,7 +181,10 @@ func TestResolveRefuses(t *testing.T) {
 		platforms []v1.Platform
 	}{
 		"no such tag":      {golden: "image-not-found", pushed: two, ref: repository + ":v2"},
-		"nested index":     {golden: "nested-index", pushed: nested},
+		"nested index":     {golden: "nested-index", pushed: nest(two, 4)},
+		"index of nothing": {golden: "no-images-at-all", pushed: index()},
+		"nested nothing":   {golden: "no-images-nested", pushed: nest(index(), 2)},
+		"neither image":    {golden: "index-of-others", pushed: strange},
 		"schema 1":         {golden: "schema-1", raw: schema1},
 		"attestation only": {golden: "no-images", pushed: index(attestation(t))},
 		"other digest":     {golden: "digest-mismatch", pushed: two, expected: v1.Hash{Algorithm: "sha256", Hex: strings.Repeat("ab", 32)}},
@@ -228,173 +224,130 @@ func TestResolveWrongBytes(t *testing.T) {
 	}
 }
 
-const (
-	username = "robot"
-	password = "hunter2-hunter2"
-)
-
-// basic asks for a name and a password; what is refused after that is answered with status.
-type basic struct {
-	next    http.Handler
-	refuse  func(*http.Request) bool
-	refusal int
-}
-
-func (b basic) ServeHTTP(w http.ResponseWriter, req *http.Request) {
-	name, pass, _ := req.BasicAuth()
-	switch {
-	case name != username || pass != password:
-		w.Header().Set("WWW-Authenticate", `Basic realm="registry"`)
-		w.WriteHeader(http.StatusUnauthorized)
-	case b.refuse != nil && b.refuse(req):
-		w.WriteHeader(b.refusal)
-	default:
-		b.next.ServeHTTP(w, req)
-	}
-}
-
-// bearer gives a token to those who know the password, and asks for it.
-type bearer struct {
-	next     http.Handler
-	readOnly bool // the token does not let push
-}
-
-func (b bearer) ServeHTTP(w http.ResponseWriter, req *http.Request) {
-	if req.URL.Path == "/token" {
-		if name, pass, ok := req.BasicAuth(); ok && (name != username || pass != password) {
-			w.WriteHeader(http.StatusUnauthorized)
-			return
-		}
-		fmt.Fprint(w, `{"token":"of-the-robot"}`)
-		return
-	}
-	read := req.Method == http.MethodGet || req.Method == http.MethodHead
-	if req.Header.Get("Authorization") != "Bearer of-the-robot" || (b.readOnly && !read) {
-		w.Header().Set("WWW-Authenticate", `Bearer realm="https://`+req.Host+`/token",service="registry"`)
-		w.WriteHeader(http.StatusUnauthorized)
-		return
-	}
-	b.next.ServeHTTP(w, req)
-}
-
-func isWrite(req *http.Request) bool {
-	return req.Method != http.MethodGet && req.Method != http.MethodHead
-}
-
-func everything(*http.Request) bool { return true }
-
-func TestLogin(t *testing.T) {
-	t.Parallel()
-	for name, c := range map[string]struct {
-		golden   string // empty: no problem
-		handler  http.Handler
-		host     string
-		username string
-		password string
-		push     bool // check push, not resolve
-	}{
-		"anonymous, none needed":     {handler: memory(false)},
-		"basic":                      {handler: basic{next: memory(false)}, username: username, password: password},
-		"bearer":                     {handler: bearer{next: memory(false)}, username: username, password: password},
-		"basic, no credentials":      {golden: "login-none", handler: basic{next: memory(false)}},
-		"basic, wrong password":      {golden: "login-wrong", handler: basic{next: memory(false)}, username: username, password: "wrong"},
-		"bearer, wrong password":     {golden: "login-wrong", handler: bearer{next: memory(false)}, username: username, password: "wrong"},
-		"push basic, none":           {golden: "login-none", handler: basic{next: memory(false)}, push: true},
-		"push basic, wrong":          {golden: "login-wrong", handler: basic{next: memory(false)}, username: username, password: "wrong", push: true},
-		"push bearer, wrong":         {golden: "login-wrong", handler: bearer{next: memory(false)}, username: username, password: "wrong", push: true},
-		"push, 403":                  {golden: "denied", handler: basic{next: memory(false), refuse: isWrite, refusal: 403}, username: username, password: password, push: true},
-		"push, 401 after login":      {golden: "denied", handler: bearer{next: memory(false), readOnly: true}, username: username, password: password, push: true},
-		"push, 403 of ghcr.io":       {golden: "denied-ghcr", host: "ghcr.io", handler: basic{next: memory(false), refuse: isWrite, refusal: 403}, username: username, password: password, push: true},
-		"push anonymously, 401":      {golden: "login-none", handler: bearer{next: memory(false), readOnly: true}, push: true},
-		"resolve, 403":               {golden: "denied-read", handler: basic{next: memory(false), refuse: everything, refusal: 403}, username: username, password: password},
-		"push, 404 of no repository": {golden: "push-not-found", handler: basic{next: memory(false), refuse: isWrite, refusal: 404}, username: username, password: password, push: true},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			if c.host == "" {
-				c.host = host
-			}
-			network := serve(t, c.handler)
-			cl := registry.New(registry.Options{Username: c.username, Password: secret.New(c.password), Transport: network})
-			ref := reference(t, c.host+"/acme/app:v1")
-			var err error
-			if c.push {
-				err = cl.CheckPush(t.Context(), ref.Context())
-			} else {
-				_, err = cl.Resolve(t.Context(), ref, v1.Hash{}, nil)
-			}
-			if c.golden != "" {
-				goldenProblem(t, c.golden, err)
-			} else if got := problem.From(err).Code; got != problem.ImageNotFound { // the registry is empty
-				t.Errorf("got %v, want to come as far as image-not-found", err)
-			}
-			if err != nil && strings.Contains(fmt.Sprintf("%v %+v", err, err), password) {
-				t.Errorf("the error has the password: %v", err)
-			}
-		})
-	}
-}
-
-func TestServerErrors(t *testing.T) {
-	t.Parallel()
-	for name, status := range map[string]int{"503": 503, "429": 429} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				requests := record(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
-				network := transport.New(transport.Options{Base: inProcess{requests}, Log: slog.New(slog.DiscardHandler)})
-				_, err := client(network).Resolve(t.Context(), reference(t, repository+":v1"), v1.Hash{}, nil)
-				goldenProblem(t, "unavailable-"+name, err)
-				if got := len(requests.seen(http.MethodGet, "/")); got != 6 {
-					t.Errorf("%d requests, want 6: one layer retries five times, and no other does", got)
-				}
-			})
-		})
-	}
-}
-
-func TestUnreachable(t *testing.T) {
-	t.Parallel()
-	plain := httptest.NewServer(memory(false))
-	t.Cleanup(plain.Close)
-	secure := startTLS(t, memory(false))
-	closed := httptest.NewServer(nil)
-	closed.Close()
-
-	for name, c := range map[string]struct {
-		golden string
-		ref    string
-		srv    *httptest.Server
-	}{
-		"plain http":           {"unreachable-http", repository + ":v1", plain},
-		"private authority":    {"unreachable-authority", repository + ":v1", secure},
-		"nobody listens":       {"unreachable", repository + ":v1", closed},
-		"localhost of the job": {"unreachable-localhost", "localhost:5000/acme/app:v1", closed},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			network := &http.Transport{DialContext: dialer(c.srv)}
-			t.Cleanup(network.CloseIdleConnections)
-			_, err := client(network).Resolve(t.Context(), reference(t, c.ref), v1.Hash{}, nil)
-			goldenProblem(t, c.golden, err)
-		})
-	}
-}
-
 // An entry without a platform, as some tools write them, has that of its config.
 func TestResolvePlatformOfConfig(t *testing.T) {
 	t.Parallel()
-	network := serve(t, memory(false))
-	img := push(t, network, repository+":img", image(t, "linux/s390x", "x"))
-	put(t, network, "v1", string(types.OCIImageIndex), fmt.Appendf(nil,
-		`{"schemaVersion":2,"mediaType":%q,"manifests":[{"mediaType":%q,"size":%d,"digest":%q}]}`,
-		types.OCIImageIndex, img.MediaType, img.Size, img.Ref.DigestStr()))
-	got, err := client(network).Resolve(t.Context(), reference(t, repository+":v1"), v1.Hash{}, nil)
-	if err != nil {
-		t.Fatal(err)
+	for name, platform := range map[string]string{
+		"none":  ``,
+		"empty": `,"platform":{"architecture":"","os":""}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			network := inProcess{memory(false)}
+			img := push(t, network, repository+":img", image(t, "linux/s390x", "x"))
+			put(t, network, "v1", ociIndex, fmt.Appendf(nil,
+				`{"schemaVersion":2,"mediaType":%q,"manifests":[{"mediaType":%q,"size":%d,"digest":%q%s}]}`,
+				types.OCIImageIndex, img.MediaType, img.Size, img.Ref.DigestStr(), platform))
+			got, err := client(network).Resolve(t.Context(), reference(t, repository+":v1"), v1.Hash{}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := []attest.Image{{Manifest: img, Platform: v1.Platform{OS: "linux", Architecture: "s390x"}}}
+			if diff := cmp.Diff(want, got.Images, references); diff != "" {
+				t.Errorf("images (-want +got):\n%s", diff)
+			}
+		})
 	}
-	want := []attest.Image{{Manifest: img, Platform: v1.Platform{OS: "linux", Architecture: "s390x"}}}
-	if diff := cmp.Diff(want, got.Images, references); diff != "" {
-		t.Errorf("images (-want +got):\n%s", diff)
+}
+
+// nest puts an index into as many others.
+func nest(idx v1.ImageIndex, levels int) v1.ImageIndex {
+	for range levels {
+		idx = index(mutate.IndexAddendum{Add: idx})
 	}
+	return idx
+}
+
+// Indexes in indexes are those of the images in them, each once and in order.
+func TestResolveNestedIndex(t *testing.T) {
+	t.Parallel()
+	amd, arm, s390 := entry(t, "linux/amd64"), entry(t, "linux/arm64"), entry(t, "linux/s390x")
+	inner := mutate.IndexAddendum{Add: index(arm, attestation(t), amd)}
+	for name, c := range map[string]struct {
+		pushed v1.ImageIndex
+		want   []string
+	}{
+		"before others":       {index(inner, s390), []string{"linux/arm64", "linux/amd64", "linux/s390x"}},
+		"after one of it":     {index(amd, inner, s390), []string{"linux/amd64", "linux/arm64", "linux/s390x"}},
+		"twice":               {index(inner, inner), []string{"linux/arm64", "linux/amd64"}},
+		"in two":              {index(mutate.IndexAddendum{Add: index(inner)}, inner), []string{"linux/arm64", "linux/amd64"}},
+		"four levels":         {nest(index(amd), 3), []string{"linux/amd64"}},
+		"the same in a level": {index(amd, mutate.IndexAddendum{Add: index(amd)}, amd), []string{"linux/amd64"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			network := inProcess{memory(false)}
+			pushed := push(t, network, repository+":v1", c.pushed)
+			got, err := client(network).Resolve(t.Context(), pushed.Ref, v1.Hash{}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var platforms []string
+			for _, img := range got.Images {
+				platforms = append(platforms, img.Platform.String())
+			}
+			if diff := cmp.Diff(c.want, platforms); diff != "" || got.Platforms != len(c.want) || got.Manifest != pushed {
+				t.Errorf("%d platforms of %v (-want +got):\n%s", got.Platforms, got.Manifest, diff)
+			}
+		})
+	}
+}
+
+// entriesOf is an index with the same entry n times.
+func entriesOf(m attest.Manifest, n int) []byte {
+	entry := fmt.Sprintf(`{"mediaType":%q,"size":%d,"digest":%q}`, m.MediaType, m.Size, m.Ref.DigestStr())
+	return fmt.Appendf(nil, `{"schemaVersion":2,"mediaType":%q,"manifests":[%s]}`,
+		types.OCIImageIndex, strings.TrimSuffix(strings.Repeat(entry+",", n), ","))
+}
+
+// The entries of all levels count.
+func TestResolveManyEntries(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		entries int
+		nested  bool
+		golden  string
+	}{
+		"1000":         {1000, false, ""},
+		"1001":         {1001, false, "many-entries"},
+		"999 in one":   {999, true, ""},
+		"1000 and one": {1000, true, "many-entries-nested"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			network := inProcess{memory(false)}
+			img := push(t, network, repository+":img", image(t, "linux/amd64", "x"))
+			raw := entriesOf(img, c.entries)
+			put(t, network, "v1", ociIndex, raw)
+			if c.nested {
+				inner := attest.Manifest{Ref: img.Ref.Digest(digestOf(string(raw)).String()), MediaType: types.OCIImageIndex, Size: int64(len(raw))}
+				put(t, network, "v1", ociIndex, entriesOf(inner, 1))
+			}
+			got, err := client(network).Resolve(t.Context(), reference(t, repository+":v1"), v1.Hash{}, nil)
+			if c.golden != "" {
+				goldenProblem(t, c.golden, err)
+			} else if err != nil || len(got.Images) != 1 {
+				t.Errorf("got %v, %v; want one image", got, err)
+			}
+		})
+	}
+}
+
+// An entry whose manifest is missing is named, and not the index.
+func TestResolveMissingEntry(t *testing.T) {
+	t.Parallel()
+	inner := memory(false)
+	missing := ""
+	network := inProcess{before(inner, func(w http.ResponseWriter, req *http.Request) bool {
+		gone := missing != "" && strings.HasSuffix(req.URL.Path, missing)
+		if gone {
+			refuse(w, http.StatusNotFound, "MANIFEST_UNKNOWN", "not here")
+		}
+		return gone
+	})}
+	nested := push(t, network, repository+":nested", index(entry(t, "linux/amd64")))
+	push(t, network, repository+":v1", nest(index(entry(t, "linux/amd64")), 1))
+	missing = nested.Ref.DigestStr()
+	_, err := client(network).Resolve(t.Context(), reference(t, repository+":v1"), v1.Hash{}, nil)
+	goldenProblem(t, "entry-not-found", err)
 }

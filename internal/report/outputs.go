@@ -23,9 +23,9 @@ func OutputNames() []string {
 	}
 }
 
-// Outputs returns the outputs of a run that succeeded, by name. What the run did not make
-// (in a dry run, or without SBOM) is empty. dir is where the files are, relative to the
-// workspace.
+// Outputs returns the outputs of a run that succeeded, by name: results describe every
+// image, the others the first. What the run did not make (in a dry run, or without SBOM)
+// is empty. dir is where the files are, relative to the workspace.
 func Outputs(res *attest.Result, dir string) (map[string]string, error) {
 	out := map[string]string{}
 	for _, name := range OutputNames() {
@@ -35,43 +35,50 @@ func Outputs(res *attest.Result, dir string) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	s := res.Seals[0]
+	n := namesOf(res, s)
 	out["results"] = string(encoded)
-	out["image"] = res.Subject.Ref.String()
-	out["digest"] = res.Subject.Ref.DigestStr()
-	if len(res.SBOMs) == 1 {
-		doc := res.SBOMs[0]
-		out["sbom-path"] = path.Join(dir, sbomName(res, doc.Image))
-		out["sbom-digest"] = digest(doc.Document)
-		out["package-count"] = strconv.Itoa(doc.Packages)
+	out["image"] = s.Subject.Ref.String()
+	out["digest"] = s.Subject.Ref.DigestStr()
+	if sbom := s.SBOM(); sbom != nil {
+		doc := sbom.Documents[0]
+		out["sbom-path"] = path.Join(dir, n.document(sbom, doc.Format))
+		out["sbom-digest"] = digest(doc.Bytes)
 	}
-	if a := res.Attestation(); a != nil {
+	if count, ok := packages(s); ok {
+		out["package-count"] = strconv.Itoa(count)
+	}
+	if a := s.Attestation(); a != nil {
 		out["attestation-digest"] = a.Manifest.Ref.DigestStr()
 	}
-	a := res.Signature()
-	if a == nil {
-		return out, nil
+	if a := s.Signature(); a != nil {
+		out["bundle-path"] = path.Join(dir, n.bundle(a.Bundle.Statement))
+		out["signature-digest"] = a.Manifest.Ref.DigestStr()
+		logged(out, s, a.Bundle)
 	}
-	out["log-index"] = strconv.FormatInt(a.Bundle.Entry.Index, 10)
-	out["log-url"] = a.Bundle.Entry.URL
-	out["log-integrated-time"] = a.Bundle.Entry.IntegratedTime.Format(time.RFC3339)
-	out["certificate-identity"] = a.Bundle.Signer.SAN
-	out["certificate-oidc-issuer"] = a.Bundle.Signer.Issuer
-	out["certificate-repository"] = a.Bundle.Signer.Repository
-	out["bundle-path"] = path.Join(dir, bundleName(res, a.Bundle.Statement))
-	out["signature-digest"] = a.Manifest.Ref.DigestStr()
-	out["verify-command"] = verifyCommand(res, a.Bundle.Signer)
 	return out, nil
+}
+
+// logged sets the outputs that come from the log entry and the certificate.
+func logged(out map[string]string, s *attest.Seal, b *attest.Bundle) {
+	out["log-index"] = strconv.FormatInt(b.Entry.Index, 10)
+	out["log-url"] = b.Entry.URL
+	out["log-integrated-time"] = b.Entry.IntegratedTime.Format(time.RFC3339)
+	out["certificate-identity"] = b.Signer.SAN
+	out["certificate-oidc-issuer"] = b.Signer.Issuer
+	out["certificate-repository"] = b.Signer.Repository
+	out["verify-command"] = verifyCommand(s, b.Signer)
 }
 
 // verifyCommand is a line to paste. It names the repository as well as the workflow: all
 // callers of a reusable workflow share its identity.
-func verifyCommand(res *attest.Result, id attest.Identity) string {
-	return "cosign verify " + policy(id) + " " + quote(res.Subject.Ref.String())
+func verifyCommand(s *attest.Seal, id attest.Identity) string {
+	return "cosign verify " + policy(id) + " " + quote(s.Subject.Ref.String())
 }
 
 // attestationCommand is a line that prints the SBOM of one digest.
-func attestationCommand(ref string, id attest.Identity) string {
-	return "cosign verify-attestation --type spdxjson " + policy(id) + " " + quote(ref)
+func attestationCommand(ref, kind string, id attest.Identity) string {
+	return "cosign verify-attestation --type " + kind + " " + policy(id) + " " + quote(ref)
 }
 
 func policy(id attest.Identity) string {

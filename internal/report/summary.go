@@ -1,7 +1,9 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -16,154 +18,164 @@ const maxSummary = 900 << 10
 // escaped; what would not fit is cut with a note.
 func Summary(res *attest.Result, err error) string {
 	var b strings.Builder
-	switch {
-	case err != nil:
+	if err != nil {
 		failure(&b, res, problem.From(err))
-	case res.Signature() == nil:
-		fmt.Fprintf(&b, "### Dry run: %s was not signed\n\n", code(res.Subject.Ref.String()))
-		platforms(&b, res)
-	default:
-		success(&b, res)
+		return bounded(b.String())
+	}
+	for _, s := range res.Seals {
+		if s.Signature() == nil {
+			fmt.Fprintf(&b, "### Dry run: %s was not signed\n\n", code(s.Subject.Ref.String()))
+			platforms(&b, s)
+			continue
+		}
+		success(&b, s)
 	}
 	return bounded(b.String())
 }
 
-func success(b *strings.Builder, res *attest.Result) {
-	fmt.Fprintf(b, "### Sealed %s\n\n", code(name(res.Subject)))
-	platforms(b, res)
-	id := res.Signature().Bundle.Signer
+func success(b *strings.Builder, s *attest.Seal) {
+	fmt.Fprintf(b, "### Sealed %s\n\n", code(name(s.Subject)))
+	platforms(b, s)
+	id := s.Signature().Bundle.Signer
 	fmt.Fprintf(b, "Signed by %s of repository %s, issuer %s.\n\n", code(id.SAN), code(id.Repository), code(id.Issuer))
-	entries(b, res)
-	fmt.Fprintf(b, "Verify with cosign 3:\n\n```sh\n%s\n", fenced(verifyCommand(res, id)))
-	for _, doc := range res.SBOMs {
-		fmt.Fprintf(b, "%s\n", fenced(attestationCommand(doc.Image.Ref.String(), id)))
+	entries(b, s)
+	fmt.Fprintf(b, "Verify with cosign 3:\n\n```sh\n%s\n", fenced(verifyCommand(s, id)))
+	for _, bundle := range s.Bundles {
+		if kind := attestationTypes[bundle.Statement.PredicateType]; kind != "" {
+			fmt.Fprintf(b, "%s\n", fenced(attestationCommand(bundle.Statement.About.Ref.String(), kind, id)))
+		}
 	}
-	b.WriteString("```\n")
+	b.WriteString("```\n\n")
 }
+
+// attestationTypes are cosign's names of predicate types.
+var attestationTypes = map[string]string{attest.SPDXPredicateType: "spdxjson", attest.CycloneDXPredicateType: "cyclonedx"}
 
 // failure says what went wrong and, above all, what is public already.
 func failure(b *strings.Builder, res *attest.Result, p *problem.Problem) {
 	fmt.Fprintf(b, "### Not sealed: %s\n\n", text(p.What))
 	fmt.Fprintf(b, "%s\n\n```text\n%s\n```\n\n", paragraphs(p.Why), fenced(p.Fix))
-	if len(res.Bundles) == 0 {
-		b.WriteString("No signature is known to be in the transparency log, and nothing was attached.\n")
+	entered, attached := public(res)
+	if len(entered) == 0 {
+		fmt.Fprintf(b, "No new signature is known to be in the transparency log, and %s attached.\n", unsigned(res))
 		return
 	}
-	fmt.Fprintf(b, "**Already public**: the %d entries below are in the transparency log for good. %d of them are attached to the image, and a verifier may accept those.\n\n",
-		len(res.Bundles), len(res.Attachments))
-	entries(b, res)
+	fmt.Fprintf(b, "**Already public**: %d new entries are in the transparency log for good. %d of them are attached to an image, and a verifier may accept those.\n\n", len(entered), attached)
+	for _, s := range res.Seals {
+		if len(s.Bundles) > 0 {
+			fmt.Fprintf(b, "#### %s\n\n", code(name(s.Subject)))
+			entries(b, s)
+		}
+	}
+}
+
+// unsigned says what a run has attached that has signed nothing.
+func unsigned(res *attest.Result) string {
+	n := 0
+	for _, s := range res.Seals {
+		for _, a := range s.Attachments {
+			if a.State == attest.New {
+				n++
+			}
+		}
+	}
+	if n == 0 {
+		return "nothing was"
+	}
+	return fmt.Sprintf("%d unsigned documents or earlier signatures were", n)
 }
 
 // Public is a line that says what a failed run had made public; empty if it is not known
 // to have made anything so.
 func Public(res *attest.Result) string {
-	if len(res.Bundles) == 0 {
+	entered, attached := public(res)
+	if len(entered) == 0 {
 		return ""
 	}
-	indexes := make([]string, len(res.Bundles))
-	for i, b := range res.Bundles {
-		indexes[i] = strconv.FormatInt(b.Entry.Index, 10)
+	return fmt.Sprintf("Already public: log entries %s, of which %d are attached to an image.", strings.Join(entered, ", "), attached)
+}
+
+// public returns the log indexes of what this run has signed, and how many of them can be
+// found from the image.
+func public(res *attest.Result) (entered []string, attached int) {
+	for _, s := range res.Seals {
+		for _, b := range s.Bundles {
+			if b.Existing {
+				continue
+			}
+			entered = append(entered, strconv.FormatInt(b.Entry.Index, 10))
+			if len(places(s, b)) > 0 {
+				attached++
+			}
+		}
 	}
-	return fmt.Sprintf("Already public: log entries %s, of which %d are attached to the image.", strings.Join(indexes, ", "), len(res.Attachments))
+	return entered, attached
+}
+
+// places says where a bundle can be found, e.g. "bundle `sha256:...`".
+func places(s *attest.Seal, b *attest.Bundle) []string {
+	var out []string
+	for _, a := range s.AttachmentsOf(b) {
+		if a.InRegistry() {
+			out = append(out, string(a.Form)+" "+code(short(a.Manifest)))
+		}
+	}
+	return out
 }
 
 func name(s *attest.Subject) string {
-	if s.Tag == "" {
+	if len(s.Tags) == 0 {
 		return s.Ref.String()
 	}
-	return s.Ref.Context().Name() + ":" + s.Tag + "@" + s.Ref.DigestStr()
+	return s.Ref.Context().Name() + ":" + strings.Join(s.Tags, ",") + "@" + s.Ref.DigestStr()
 }
 
-func platforms(b *strings.Builder, res *attest.Result) {
+func platforms(b *strings.Builder, s *attest.Seal) {
 	b.WriteString("| platform | digest | packages |\n| --- | --- | --- |\n")
-	for _, img := range res.Subject.Images {
+	for _, img := range s.Subject.Images {
 		packages := "–"
-		if doc := document(res, img); doc != nil {
-			packages = fmt.Sprint(doc.Packages)
+		if sbom := sbomOf(s, img); sbom != nil {
+			packages = fmt.Sprint(sbom.Packages)
 		}
 		fmt.Fprintf(b, "| %s | %s | %s |\n", text(img.Platform.String()), code(img.Ref.DigestStr()), packages)
 	}
 	b.WriteString("\n")
 }
 
-func entries(b *strings.Builder, res *attest.Result) {
+func entries(b *strings.Builder, s *attest.Seal) {
 	b.WriteString("| statement | about | log entry | attached as |\n| --- | --- | --- | --- |\n")
-	for _, bundle := range res.Bundles {
-		what, attached := "SBOM", "not attached"
-		of := text(bundle.Statement.Platform)
-		if of == "" && bundle.Statement.About.MediaType.IsIndex() {
+	for _, bundle := range s.Bundles {
+		st := bundle.Statement
+		of := text(st.Platform)
+		if of == "" && st.About.MediaType.IsIndex() {
 			of = "index"
 		}
-		if bundle.Statement.IsSignature() {
-			what = "signature"
+		attached := strings.Join(places(s, bundle), ", ")
+		if attached == "" && slices.ContainsFunc(s.AttachmentsOf(bundle), func(a *attest.Attachment) bool { return a.State == attest.Skipped }) {
+			attached = "refused by the registry"
 		}
-		if a := res.AttachmentOf(bundle); a != nil {
-			attached = code(short(a.Manifest))
+		attached = cmp.Or(attached, "not attached")
+		if bundle.Existing {
+			attached += " (from an earlier run)"
 		}
-		fmt.Fprintf(b, "| %s | %s %s | [%d](<%s>) | %s |\n", what, of,
-			code(short(bundle.Statement.About)), bundle.Entry.Index, link(bundle.Entry.URL), attached)
+		fmt.Fprintf(b, "| %s | %s %s | [%d](<%s>) | %s |\n", kind(st), of,
+			code(short(st.About)), bundle.Entry.Index, link(bundle.Entry.URL), attached)
 	}
 	b.WriteString("\n")
 }
 
+// kind names a statement for people.
+func kind(st *attest.Statement) string {
+	switch {
+	case st.IsSimpleSigning():
+		return "signature (for older verifiers)"
+	case st.IsSignature():
+		return "signature"
+	case st.PredicateType == attest.CycloneDXPredicateType:
+		return "SBOM (CycloneDX)"
+	default:
+		return "SBOM (SPDX)"
+	}
+}
+
 func short(m attest.Manifest) string { return "sha256:" + m.Digest().Hex[:12] }
-
-// text escapes what Markdown and HTML would take for markup.
-func text(s string) string {
-	var b strings.Builder
-	for _, r := range oneLine(s) {
-		switch {
-		case r == '<':
-			b.WriteString("&lt;")
-		case r == '>':
-			b.WriteString("&gt;")
-		case r == '&':
-			b.WriteString("&amp;")
-		case strings.ContainsRune("\\`*_{}[]()#+-!|~@", r):
-			b.WriteRune('\\')
-			b.WriteRune(r)
-		default:
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
-}
-
-func paragraphs(s string) string {
-	lines := strings.Split(s, "\n")
-	for i, line := range lines {
-		lines[i] = text(line)
-	}
-	return strings.Join(lines, "  \n")
-}
-
-// code is an inline code span, also within a table.
-func code(s string) string {
-	return "`" + strings.NewReplacer("`", "'", "|", "¦").Replace(oneLine(s)) + "`"
-}
-
-// fenced is text within a fenced block: it cannot close it.
-func fenced(s string) string { return strings.ReplaceAll(s, "```", "'''") }
-
-// link is the target of a link in angle brackets.
-func link(s string) string {
-	return strings.NewReplacer("<", "%3C", ">", "%3E", "|", "%7C", "\n", "", "\r", "").Replace(s)
-}
-
-func oneLine(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return ' '
-		}
-		return r
-	}, s)
-}
-
-// bounded cuts at a line.
-func bounded(s string) string {
-	if len(s) <= maxSummary {
-		return s
-	}
-	cut := strings.LastIndexByte(s[:maxSummary], '\n')
-	return s[:cut+1] + "\nThe rest is in `" + ResultsFile + "`.\n"
-}

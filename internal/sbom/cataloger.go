@@ -1,22 +1,13 @@
 package sbom
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
-	"os/exec"
-	"runtime"
-	"strconv"
-	"strings"
-	"syscall"
 	"time"
-
-	"github.com/KimMachineGun/automemlimit/memlimit"
 
 	"seal-image/internal/attest"
 	"seal-image/internal/problem"
@@ -28,21 +19,32 @@ var _ attest.Cataloger = (*Cataloger)(nil)
 // distroless images call "nonroot"; it needs no entry in /etc/passwd.
 const nobody = 65532
 
-// Cataloger runs the child. Its fields are set once, before use.
+// Cataloger makes documents, those about an image by a child. Its fields are set once,
+// before use.
 type Cataloger struct {
 	Program string        // executable to start with the argument "catalog"; usually /proc/self/exe
 	Name    string        // argument 0 of the child
 	TempDir string        // folder for the child's TMPDIR; every parent folder is traversable by others
 	Version string        // of seal-image, for the document
+	Author  string        // who answers for the documents, "Organization: NAME" or "Person: NAME"; empty: not named
 	Created time.Time     // creation time of the documents
 	Limit   time.Duration // for one image
+	Options Options
+
+	// Path is the absolute path of the user's document, for Load; "{platform}" in it
+	// stands for e.g. "linux-arm-v7". It stays in Workspace, also when links are followed.
+	Path, Workspace string
+}
+
+func (c *Cataloger) origin() origin {
+	return origin{Version: c.Version, Author: c.Author, Created: c.Created}
 }
 
 // Catalog implements [attest.Cataloger].
 func (c *Cataloger) Catalog(ctx context.Context, dir string, img attest.Image) (*attest.SBOM, error) {
 	req, err := json.Marshal(request{
-		Layout: dir, Digest: img.Ref.DigestStr(), Repository: img.Ref.Context().Name(),
-		Platform: img.Platform.String(), Created: c.Created, Tool: c.Version,
+		origin: c.origin(), Layout: dir, Digest: img.Ref.DigestStr(), Repository: img.Ref.Context().Name(),
+		Platform: img.Platform.String(), Options: c.Options,
 	})
 	if err != nil {
 		return nil, err
@@ -54,11 +56,27 @@ func (c *Cataloger) Catalog(ctx context.Context, dir string, img attest.Image) (
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, c.Limit, errTooSlow)
 	defer cancel()
-	packages, document, err := c.run(ctx, tmp, req)
+	packages, answer, err := c.run(ctx, tmp, req)
 	if err != nil {
 		return nil, c.explain(ctx, img, err)
 	}
-	return &attest.SBOM{Image: img, Document: document, Packages: packages}, nil
+	documents, err := c.documents(answer)
+	if err != nil {
+		return nil, c.explain(ctx, img, err)
+	}
+	return &attest.SBOM{Image: img, Documents: documents, Packages: packages}, nil
+}
+
+// documents are those of the child's answer; what should be JSON and is not is an error.
+func (c *Cataloger) documents(answer [][]byte) ([]attest.Document, error) {
+	documents := make([]attest.Document, 0, len(answer))
+	for i, format := range c.Options.Formats {
+		if format != attest.SPDXTagValue && !json.Valid(answer[i]) {
+			return nil, fmt.Errorf("the document %s is not JSON", format)
+		}
+		documents = append(documents, attest.Document{Format: format, Bytes: answer[i]})
+	}
+	return documents, nil
 }
 
 // prepare makes the child's TMPDIR and lets its user read the layout.
@@ -97,82 +115,6 @@ func share(dir string) error {
 	})
 }
 
-// run starts the child and reads its answer.
-func (c *Cataloger) run(ctx context.Context, tmp string, req []byte) (packages int, document []byte, err error) {
-	var words tail
-	cmd := exec.CommandContext(ctx, c.Program) //nolint:gosec // this executable, set in main
-	cmd.Args = []string{c.Name, "catalog"}
-	cmd.Dir = tmp
-	cmd.Env = environment(tmp)
-	cmd.Stdin = bytes.NewReader(req)
-	cmd.Stderr = &words
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if os.Geteuid() == 0 {
-		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: nobody, Gid: nobody}
-	}
-	cmd.Cancel = func() error { return killGroup(cmd) }
-	cmd.WaitDelay = 5 * time.Second
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return 0, nil, err
-	}
-	if err := cmd.Start(); err != nil {
-		return 0, nil, fmt.Errorf("start child: %w", err)
-	}
-	// A process that the child left behind may hold the pipe open.
-	stop := context.AfterFunc(ctx, func() { _ = out.Close() })
-	defer stop()
-	packages, document, readErr := readAnswer(out)
-	ended := errors.Is(readErr, io.EOF) || errors.Is(readErr, io.ErrUnexpectedEOF)
-	if readErr != nil && !ended {
-		// A child that we do not understand must not go on writing into a full pipe.
-		_ = killGroup(cmd)
-	}
-	err = cmd.Wait()
-	switch {
-	case readErr != nil && !ended:
-		return 0, nil, &childError{err: readErr, words: words.String()}
-	case err != nil: // how it ended says more than what is missing
-		return 0, nil, &childError{err: err, words: words.String()}
-	}
-	return packages, document, readErr
-}
-
-// killGroup ends the child and what it may have started.
-func killGroup(cmd *exec.Cmd) error {
-	err := syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
-	if errors.Is(err, syscall.ESRCH) {
-		return os.ErrProcessDone
-	}
-	return err
-}
-
-// environment is all that the child gets to know.
-func environment(tmp string) []string {
-	env := []string{"TMPDIR=" + tmp, "GOMAXPROCS=" + strconv.Itoa(runtime.GOMAXPROCS(0))}
-	const share = 0.375 // two children at a time, and the parent and the page cache live too
-	limit, err := memlimit.ApplyRatio(memlimit.ApplyFallback(memlimit.FromCgroup, memlimit.FromSystem), share)()
-	if err != nil {
-		return env
-	}
-	return append(env, "GOMEMLIMIT="+strconv.FormatUint(limit, 10))
-}
-
-// childError is how the child ended and what it said last.
-type childError struct {
-	err   error
-	words string
-}
-
-func (e *childError) Error() string {
-	if e.words == "" {
-		return e.err.Error()
-	}
-	return e.err.Error() + ": " + e.words
-}
-
-func (e *childError) Unwrap() error { return e.err }
-
 var errTooSlow = errors.New("the time for one image is over")
 
 func (c *Cataloger) explain(ctx context.Context, img attest.Image, err error) error {
@@ -195,31 +137,3 @@ func (c *Cataloger) explain(ctx context.Context, img attest.Image, err error) er
 	}
 	return p
 }
-
-// killed reports whether the child ended by SIGKILL, which is how the kernel ends a
-// process when memory is short.
-func killed(err error) bool {
-	exit, ok := errors.AsType[*exec.ExitError](err)
-	if !ok {
-		return false
-	}
-	status, ok := exit.Sys().(syscall.WaitStatus)
-	return ok && status.Signaled() && status.Signal() == syscall.SIGKILL
-}
-
-// tail keeps the last line that is written to it, at most 1 KiB.
-type tail struct{ line []byte }
-
-func (t *tail) Write(p []byte) (int, error) {
-	const most = 1 << 10
-	t.line = append(t.line, p...)
-	if i := bytes.LastIndexByte(bytes.TrimRight(t.line, "\n"), '\n'); i >= 0 {
-		t.line = t.line[i+1:]
-	}
-	if len(t.line) > most {
-		t.line = t.line[len(t.line)-most:]
-	}
-	return len(p), nil
-}
-
-func (t *tail) String() string { return strings.TrimSpace(string(t.line)) }

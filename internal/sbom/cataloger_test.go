@@ -55,7 +55,7 @@ func child() int {
 
 // answer prints an answer as the protocol has it.
 func answer(document string) {
-	fmt.Printf("{\"packages\":3,\"size\":%d}\n%s", len(document), document)
+	fmt.Printf("{\"packages\":3,\"sizes\":[%d]}\n%s", len(document), document)
 }
 
 func forever() int {
@@ -91,11 +91,13 @@ var children = map[string]func(layout string) int{
 	"endless":         func(string) int { return forever() },
 	"endless-after":   func(string) int { answer(`{"ok":true}`); return forever() },
 	"more":            func(string) int { answer(`{"ok":true}`); fmt.Print("{}"); return 0 },
-	"size-negative":   func(string) int { fmt.Print("{\"packages\":1,\"size\":-1}\n{}"); return 0 },
-	"size-huge":       func(string) int { fmt.Print("{\"packages\":1,\"size\":1099511627776}\n{}"); return 0 },
-	"size-longer":     func(string) int { fmt.Print("{\"packages\":1,\"size\":100}\n{}"); return 0 },
-	"packages":        func(string) int { fmt.Print("{\"packages\":-1,\"size\":2}\n{}"); return 0 },
+	"size-negative":   func(string) int { fmt.Print("{\"packages\":1,\"sizes\":[-1]}\n{}"); return 0 },
+	"size-huge":       func(string) int { fmt.Print("{\"packages\":1,\"sizes\":[1099511627776]}\n{}"); return 0 },
+	"size-longer":     func(string) int { fmt.Print("{\"packages\":1,\"sizes\":[100]}\n{}"); return 0 },
+	"packages":        func(string) int { fmt.Print("{\"packages\":-1,\"sizes\":[2]}\n{}"); return 0 },
 	"not-json":        func(string) int { answer("<xml/>"); return 0 },
+	"too-many":        func(string) int { fmt.Print("{\"packages\":1,\"sizes\":[2,2]}\n{}{}"); return 0 },
+	"too-few":         func(string) int { fmt.Print("{\"packages\":1,\"sizes\":[]}\n"); return 0 },
 	"orphan":          func(layout string) int { return orphan(layout, &syscall.SysProcAttr{}) },
 	"escaped":         func(layout string) int { return orphan(layout, &syscall.SysProcAttr{Setsid: true}) },
 	"hold":            hold,
@@ -217,7 +219,8 @@ var created = time.Date(2026, 9, 1, 12, 30, 0, 0, time.UTC)
 func cataloger(work string) *sbom.Cataloger {
 	return &sbom.Cataloger{
 		Program: "/proc/self/exe", Name: "seal-image", TempDir: work,
-		Version: "1.2.3", Created: created, Limit: time.Hour,
+		Version: "1.2.3", Author: "Organization: acme", Created: created, Limit: time.Hour,
+		Options: sbom.Options{Formats: []attest.Format{attest.SPDXJSON}, Files: sbom.FilesNone},
 	}
 }
 
@@ -235,6 +238,15 @@ func imageOf(t *testing.T, repository string, digest v1.Hash) attest.Image {
 
 var someDigest = v1.Hash{Algorithm: "sha256", Hex: strings.Repeat("ab", 32)}
 
+// only is the SBOM's one document.
+func only(t *testing.T, doc *attest.SBOM) []byte {
+	t.Helper()
+	if len(doc.Documents) != 1 {
+		t.Fatalf("%d documents, want one", len(doc.Documents))
+	}
+	return doc.Documents[0].Bytes
+}
+
 // The child gets to know nothing and can change nothing but its TMPDIR. Not parallel: the
 // environment is the process's.
 func TestChildHoldsNothing(t *testing.T) {
@@ -250,7 +262,7 @@ func TestChildHoldsNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	var s sight
-	if err := json.Unmarshal(got.Document, &s); err != nil {
+	if err := json.Unmarshal(only(t, got), &s); err != nil {
 		t.Fatal(err)
 	}
 
@@ -319,8 +331,8 @@ func TestCatalog(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if string(got.Document) != `{"ok":true}` || got.Packages != 3 || got.Image.Ref != img.Ref {
-		t.Errorf("got %q, %d packages of %v", got.Document, got.Packages, got.Image)
+	if string(only(t, got)) != `{"ok":true}` || got.Packages != 3 || got.Image.Ref != img.Ref {
+		t.Errorf("got %q, %d packages of %v", got.Documents, got.Packages, got.Image)
 	}
 }
 
@@ -350,6 +362,8 @@ func TestCatalogFails(t *testing.T) {
 		"size-longer":     {golden: "failed", says: "read document"},
 		"packages":        {golden: "failed"},
 		"not-json":        {golden: "failed", says: "not JSON"},
+		"too-many":        {golden: "failed", says: "2 documents; 1 documents were asked for"},
+		"too-few":         {golden: "failed", says: "0 documents; 1 documents were asked for"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -362,7 +376,7 @@ func TestCatalogFails(t *testing.T) {
 			defer release(t, layout)
 			got, err := cat.Catalog(t.Context(), layout, imageOf(t, name, someDigest))
 			if err == nil {
-				t.Fatalf("got %s", got.Document)
+				t.Fatalf("got %s", got.Documents)
 			}
 			if !strings.Contains(err.Error(), c.says) {
 				t.Errorf("the details are %q, want %q in them", err, c.says)

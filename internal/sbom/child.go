@@ -2,6 +2,7 @@ package sbom
 
 import (
 	"context"
+	"crypto"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -9,9 +10,11 @@ import (
 	"github.com/anchore/stereoscope/pkg/file"
 	"github.com/anchore/stereoscope/pkg/image"
 	"github.com/anchore/syft/syft"
+	"github.com/anchore/syft/syft/artifact"
 	"github.com/anchore/syft/syft/cataloging/filecataloging"
 	syftfile "github.com/anchore/syft/syft/file"
 	"github.com/anchore/syft/syft/sbom"
+	"github.com/anchore/syft/syft/source"
 	"github.com/anchore/syft/syft/source/stereoscopesource"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
@@ -28,52 +31,90 @@ func Child(ctx context.Context, in io.Reader, out io.Writer) error {
 	if err := json.NewDecoder(io.LimitReader(in, maxRequest)).Decode(&req); err != nil {
 		return fmt.Errorf("read request: %w", err)
 	}
-	found, err := catalog(ctx, req)
+	image, done, err := open(ctx, req)
+	defer done()
 	if err != nil {
 		return err
 	}
-	document, err := spdx(found, req)
+	found, err := catalog(ctx, image, req)
 	if err != nil {
-		return fmt.Errorf("encode SPDX: %w", err)
+		return err
 	}
-	return writeAnswer(out, found.Artifacts.Packages.PackageCount(), document)
+	encoded, err := found.documents(req)
+	if err != nil {
+		return err
+	}
+	return writeAnswer(out, found.Artifacts.Packages.PackageCount(), encoded)
 }
 
-// catalog runs syft on one image of the layout.
-func catalog(ctx context.Context, req request) (*sbom.SBOM, error) {
-	img, err := open(req)
+// catalogued is what was found in an image.
+type catalogued struct {
+	*sbom.SBOM
+	locked map[artifact.ID]locked // of a package, what its package manager locked
+}
+
+// catalog runs syft on the image, and reads the lockfiles that it does not.
+func catalog(ctx context.Context, image source.Source, req request) (*catalogued, error) {
+	cfg, err := config(req)
 	if err != nil {
 		return nil, err
 	}
+	found, err := syft.CreateSBOM(ctx, image, cfg)
+	if err != nil {
+		return nil, fmt.Errorf("catalog packages: %w", err)
+	}
+	files, err := image.FileResolver(source.SquashedScope)
+	if err != nil {
+		return nil, err
+	}
+	locks, err := readLocks(files)
+	if err != nil {
+		return nil, err
+	}
+	return &catalogued{SBOM: found, locked: addLocks(found, locks)}, nil
+}
+
+// config is syft's default for images, but for the choice of files and catalogers. SPDX
+// wants the SHA-1 of a file.
+// https://spdx.github.io/spdx-spec/v2.3/file-information/#84-file-checksum-field
+func config(req request) (*syft.CreateSBOMConfig, error) {
+	files, ok := map[string]syftfile.Selection{
+		FilesNone:  syftfile.NoFilesSelection,
+		FilesOwned: syftfile.FilesOwnedByPackageSelection,
+		FilesAll:   syftfile.AllFilesSelection,
+	}[req.Options.Files]
+	if !ok {
+		return nil, fmt.Errorf("unknown choice of files %q", req.Options.Files)
+	}
+	return selection(req.Options.Catalogers).WithTool(toolName, req.Version).
+		WithFilesConfig(filecataloging.DefaultConfig().WithSelection(files).WithHashers(crypto.SHA1, crypto.SHA256)), nil
+}
+
+// open reads the image of the request. The func that is returned closes it, also after an
+// error.
+func open(ctx context.Context, req request) (source.Source, func(), error) {
 	gen := file.NewTempDirGenerator("seal-image")
-	defer func() { _ = gen.Cleanup() }() // the parent removes TMPDIR anyway
+	done := func() { _ = gen.Cleanup() } // the parent removes TMPDIR anyway
+	img, err := find(req)
+	if err != nil {
+		return nil, done, err
+	}
 	content, err := gen.NewDirectory("content")
 	if err != nil {
-		return nil, fmt.Errorf("make folder for content: %w", err)
+		return nil, done, fmt.Errorf("make folder for content: %w", err)
 	}
 	reference := req.Repository + "@" + req.Digest
 	read := image.New(img, gen, content, image.WithManifestDigest(req.Digest), image.WithRepoDigests(reference))
 	if err := read.Read(ctx); err != nil {
-		return nil, fmt.Errorf("read layers: %w", err)
+		return nil, done, fmt.Errorf("read layers: %w", err)
 	}
-	source := stereoscopesource.New(read, stereoscopesource.ImageConfig{Reference: reference})
-	defer source.Close()
-	found, err := syft.CreateSBOM(ctx, source, config(req))
-	if err != nil {
-		return nil, fmt.Errorf("catalog packages: %w", err)
-	}
-	return found, nil
+	return stereoscopesource.New(read, stereoscopesource.ImageConfig{
+		Reference: reference, Exclude: source.ExcludeConfig{Paths: req.Options.Exclude},
+	}), done, nil
 }
 
-// config is syft's default for images without its file catalogers: files are most of a
-// document's bytes, and a log that stores whole entries refuses megabytes.
-func config(req request) *syft.CreateSBOMConfig {
-	files := filecataloging.DefaultConfig()
-	files.Selection = syftfile.NoFilesSelection
-	return syft.DefaultCreateSBOMConfig().WithTool(toolName, req.Tool).WithFilesConfig(files)
-}
-
-func open(req request) (v1.Image, error) {
+// find opens the image in the layout.
+func find(req request) (v1.Image, error) {
 	path, err := layout.FromPath(req.Layout)
 	if err != nil {
 		return nil, fmt.Errorf("open layout: %w", err)

@@ -1,12 +1,8 @@
 package sbom_test
 
 import (
-	"archive/tar"
 	"bytes"
 	"encoding/json"
-	"fmt"
-	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,144 +11,83 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/empty"
-	"github.com/google/go-containerregistry/pkg/v1/layout"
-	"github.com/google/go-containerregistry/pkg/v1/mutate"
-	"github.com/google/go-containerregistry/pkg/v1/tarball"
-	"github.com/google/go-containerregistry/pkg/v1/types"
 	spdxjson "github.com/spdx/tools-golang/json"
 	"github.com/spdx/tools-golang/spdx"
-	"github.com/spdx/tools-golang/spdxlib"
+	"github.com/spdx/tools-golang/tagvalue"
 
+	"seal-image/internal/attest"
+	"seal-image/internal/golden"
 	"seal-image/internal/sbom"
 )
 
-const debian = "../../testdata/images/debian"
+var everyFormat = []attest.Format{attest.SPDXJSON, attest.CycloneDXJSON, attest.SyftJSON, attest.SPDXTagValue}
 
-// debianLayout writes a layout with one image, whose layer is a real dpkg database.
-func debianLayout(t *testing.T, dir string) v1.Hash {
-	t.Helper()
-	content := tarOf(t, os.DirFS(debian))
-	layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(content)), nil })
-	if err != nil {
-		t.Fatal(err)
-	}
-	img, err := mutate.AppendLayers(mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON), layer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	path, err := layout.Write(dir, empty.Index)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := path.AppendImage(img); err != nil {
-		t.Fatal(err)
-	}
-	digest, err := img.Digest()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return digest
-}
-
-func tarOf(t *testing.T, files fs.FS) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	w := tar.NewWriter(&b)
-	err := fs.WalkDir(files, ".", func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || path == "packages.txt" {
-			return err
-		}
-		content, err := fs.ReadFile(files, path)
-		if err != nil {
-			return err
-		}
-		if err := w.WriteHeader(&tar.Header{Name: path, Mode: 0o644, Size: int64(len(content))}); err != nil {
-			return err
-		}
-		_, err = w.Write(content)
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
-}
-
-// catalog asks the child, in this process.
-func catalog(t *testing.T, dir string, digest v1.Hash, created time.Time) (packages int, document []byte) {
-	t.Helper()
-	request := fmt.Sprintf(`{"layout":%q,"digest":%q,"repository":"registry.example.com/acme/app","platform":"linux/amd64","created":%q,"tool":"1.2.3"}`,
-		dir, digest, created.Format(time.RFC3339))
-	var out bytes.Buffer
-	if err := sbom.Child(t.Context(), strings.NewReader(request), &out); err != nil {
-		t.Fatal(err)
-	}
-	line, document, _ := bytes.Cut(out.Bytes(), []byte("\n"))
-	var header struct{ Packages, Size int }
-	if err := json.Unmarshal(line, &header); err != nil {
-		t.Fatal(err)
-	}
-	if header.Size != len(document) {
-		t.Errorf("the header says %d bytes, there are %d", header.Size, len(document))
-	}
-	return header.Packages, document
-}
-
+// Every format lists what the package managers say is installed.
 func TestChild(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	digest := debianLayout(t, dir)
-	packages, document := catalog(t, dir, digest, created)
+	for name, folders := range map[string][]string{
+		"debian": {debian},
+		"alpine": {alpine},
+		"fedora": {fedora, npm},
+		"node":   {"testdata/node"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			packages, documents := request(dir, layoutOf(t, dir, folders...), everyFormat...).catalog(t)
+			want := lines(t, folders...)
+			if packages != len(want) {
+				t.Errorf("%d packages are counted, want %d", packages, len(want))
+			}
+			for i, got := range [][]string{
+				listedSPDX(readSPDX(t, documents[0])), listedCycloneDX(t, documents[1]),
+				listedSyft(t, documents[2]), listedSPDX(readTagValue(t, documents[3])),
+			} {
+				if diff := cmp.Diff(want, got); diff != "" {
+					t.Errorf("packages of %s, against the package manager's list (-want +got):\n%s", everyFormat[i], diff)
+				}
+				if content := documents[i]; bytes.Contains(content, []byte("SPDXRef-File-")) || bytes.Contains(content, []byte(`"type":"file"`)) {
+					t.Errorf("the %s document has files", everyFormat[i])
+				}
+			}
+		})
+	}
+}
 
+// The documents of one image, as they are; the other tests look at single things.
+func TestChildGolden(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	_, documents := request(dir, layoutOf(t, dir, alpine, "testdata/node"), everyFormat...).catalog(t)
+	golden.Compare(t, "golden.spdx.json", indented(t, documents[0]))
+	golden.Compare(t, "golden.cdx.json", indented(t, documents[1]))
+	golden.Compare(t, "golden.spdx", documents[3])
+}
+
+func readSPDX(t *testing.T, document []byte) *spdx.Document {
+	t.Helper()
 	doc, err := spdxjson.Read(bytes.NewReader(document))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := spdxlib.ValidateDocument(doc); err != nil {
-		t.Error(err)
-	}
-	want := strings.Fields(strings.ReplaceAll(readFile(t, filepath.Join(debian, "packages.txt")), " ", "@"))
-	got := listed(doc)
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("packages, against dpkg's list (-want +got):\n%s", diff)
-	}
-	if packages != len(want) {
-		t.Errorf("%d packages are counted, want %d", packages, len(want))
-	}
-	if len(doc.Files) > 0 || bytes.Contains(document, []byte(`"files":`)) || bytes.Contains(document, []byte("SPDXRef-File-")) {
-		t.Errorf("the document has files")
-	}
-	namesImage(t, doc, digest)
-	if doc.SPDXVersion != "SPDX-2.3" || doc.CreationInfo.Created != "2026-09-01T12:30:00Z" {
-		t.Errorf("version %s, created %s", doc.SPDXVersion, doc.CreationInfo.Created)
-	}
-	if creators := fmt.Sprint(doc.CreationInfo.Creators); !strings.Contains(creators, "seal-image-1.2.3") {
-		t.Errorf("creators %s", creators)
-	}
+	return doc
 }
 
-func readFile(t *testing.T, path string) string {
+func readTagValue(t *testing.T, document []byte) *spdx.Document {
 	t.Helper()
-	content, err := os.ReadFile(path)
+	doc, err := tagvalue.Read(bytes.NewReader(document))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return string(content)
+	return doc
 }
 
-// listed are the packages as packages.txt has them, the image itself left out.
-func listed(doc *spdx.Document) []string {
-	var out []string
+// listedSPDX are the packages as packages.txt has them, the image and its system left out.
+func listedSPDX(doc *spdx.Document) (out []string) {
 	for _, p := range doc.Packages {
 		for _, ref := range p.PackageExternalReferences {
-			kind, _, _ := strings.Cut(strings.TrimPrefix(ref.Locator, "pkg:"), "/")
-			if ref.RefType == "purl" && kind != "oci" {
-				out = append(out, kind+"@"+p.PackageName+"@"+p.PackageVersion)
+			if kind := purlType(ref.Locator); ref.RefType == "purl" && kind != "oci" && kind != "generic" {
+				out = append(out, kind+" "+p.PackageName+" "+p.PackageVersion)
 			}
 		}
 	}
@@ -160,79 +95,128 @@ func listed(doc *spdx.Document) []string {
 	return out
 }
 
-// namesImage checks that what the document describes is the image with this digest.
-func namesImage(t *testing.T, doc *spdx.Document, digest v1.Hash) {
-	t.Helper()
-	described, err := spdxlib.GetDescribedPackageIDs(doc)
-	if err != nil || len(described) != 1 {
-		t.Fatalf("described are %v (%v), want the image alone", described, err)
-	}
-	for _, p := range doc.Packages {
-		if p.PackageSPDXIdentifier != described[0] {
-			continue
-		}
-		if len(p.PackageChecksums) != 1 || p.PackageChecksums[0].Value != digest.Hex || p.PackageVersion != digest.String() {
-			t.Errorf("version %s, checksums %v, want %s", p.PackageVersion, p.PackageChecksums, digest)
-		}
-		if len(p.PackageExternalReferences) != 1 {
-			t.Fatalf("references %v, want the package URL alone", p.PackageExternalReferences)
-		}
-		purl := p.PackageExternalReferences[0].Locator
-		if !strings.HasPrefix(purl, "pkg:oci/") || !strings.Contains(purl, "@sha256%3A"+digest.Hex) {
-			t.Errorf("package URL %s, want one with %s", purl, digest)
-		}
-	}
+func purlType(purl string) string {
+	kind, _, _ := strings.Cut(strings.TrimPrefix(purl, "pkg:"), "/")
+	return kind
 }
 
-func TestChildIsDeterministic(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	digest := debianLayout(t, dir)
-	_, first := catalog(t, dir, digest, created)
-	_, again := catalog(t, dir, digest, created)
-	if !bytes.Equal(first, again) {
-		t.Errorf("the same request gives other bytes:\n%s", cmp.Diff(string(first), string(again)))
-	}
-	_, later := catalog(t, dir, digest, created.Add(time.Hour))
-	a, b := fields(t, first), fields(t, later)
-	for _, changes := range []string{"documentNamespace", "created"} {
-		if a[changes] == b[changes] {
-			t.Errorf("%s stays %v at another time", changes, a[changes])
-		}
-		delete(a, changes)
-		delete(b, changes)
-	}
-	if diff := cmp.Diff(a, b); diff != "" {
-		t.Errorf("another time changes more (-first +later):\n%s", diff)
-	}
-}
-
-// fields are those of a document, with the creation time moved to the top.
-func fields(t *testing.T, document []byte) map[string]any {
+func listedCycloneDX(t *testing.T, document []byte) (out []string) {
 	t.Helper()
-	var out map[string]any
-	if err := json.Unmarshal(document, &out); err != nil {
+	var bom struct {
+		Components []struct{ Type, Name, Version, PURL string }
+	}
+	if err := json.Unmarshal(document, &bom); err != nil {
 		t.Fatal(err)
 	}
-	info := out["creationInfo"].(map[string]any)
-	out["created"] = info["created"]
-	delete(info, "created")
+	for _, c := range bom.Components {
+		if c.Type != "operating-system" {
+			out = append(out, purlType(c.PURL)+" "+c.Name+" "+c.Version)
+		}
+	}
+	slices.Sort(out)
 	return out
 }
 
-// Through the parent, and as another user where this is root, comes the same document.
+func listedSyft(t *testing.T, document []byte) (out []string) {
+	t.Helper()
+	var doc struct {
+		Artifacts []struct{ Name, Version, PURL string }
+		Files     []any
+	}
+	if err := json.Unmarshal(document, &doc); err != nil {
+		t.Fatal(err)
+	}
+	if len(doc.Files) > 0 {
+		t.Errorf("syft's document has %d files", len(doc.Files))
+	}
+	for _, a := range doc.Artifacts {
+		out = append(out, purlType(a.PURL)+" "+a.Name+" "+a.Version)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// The same request gives the same bytes in every format. Another time changes the time alone,
+// and anything else the identity too.
+func TestChildIsDeterministic(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	req := request(dir, layoutOf(t, dir, debian, npm), everyFormat...)
+	_, first := req.catalog(t)
+	_, again := req.catalog(t)
+	for i := range first {
+		if !bytes.Equal(first[i], again[i]) {
+			t.Errorf("the same request gives another %s document:\n%s", everyFormat[i], cmp.Diff(string(first[i]), string(again[i])))
+		}
+	}
+	req.Created = req.Created.Add(time.Hour)
+	_, later := req.catalog(t)
+	for i := range first {
+		want := strings.ReplaceAll(string(first[i]), "2026-09-01T12:30:00Z", "2026-09-01T13:30:00Z")
+		if diff := cmp.Diff(want, string(later[i])); diff != "" {
+			t.Errorf("another time changes more of %s (-want +got):\n%s", everyFormat[i], diff)
+		}
+	}
+	seen := map[string]string{identity(t, first): "the first request"}
+	for name, change := range map[string]func(*ask){
+		"repository": func(a *ask) { a.Repository = "registry.example.com/acme/other" },
+		"platform":   func(a *ask) { a.Platform = "linux/arm64" },
+		"version":    func(a *ask) { a.Version = "1.2.4" },
+		"author":     func(a *ask) { a.Author = "Person: Jo" },
+		"files":      func(a *ask) { a.Options.Files = sbom.FilesOwned },
+		"catalogers": func(a *ask) { a.Options.Catalogers = []string{"os"} },
+		"exclude":    func(a *ask) { a.Options.Exclude = []string{"/srv"} },
+	} {
+		other := req
+		change(&other)
+		_, documents := other.catalog(t)
+		id := identity(t, documents)
+		if was := seen[id]; was != "" {
+			t.Errorf("with another %s, namespace or serial number are those of %s", name, was)
+		}
+		seen[id] = name
+	}
+}
+
+// identity is the namespace of the SPDX documents; that of CycloneDX differs with it.
+func identity(t *testing.T, documents [][]byte) string {
+	t.Helper()
+	var bom struct{ SerialNumber string }
+	if err := json.Unmarshal(documents[1], &bom); err != nil {
+		t.Fatal(err)
+	}
+	namespace := readSPDX(t, documents[0]).DocumentNamespace
+	if tv := readTagValue(t, documents[3]).DocumentNamespace; tv != namespace {
+		t.Errorf("namespaces %s in JSON and %s in tag-value", namespace, tv)
+	}
+	if !strings.HasPrefix(bom.SerialNumber, "urn:uuid:") || strings.HasSuffix(namespace, strings.TrimPrefix(bom.SerialNumber, "urn:uuid:")) {
+		t.Errorf("serial number %s, namespace %s", bom.SerialNumber, namespace)
+	}
+	return namespace
+}
+
+// Through the parent, and as another user where this is root, come the same documents.
 func TestCatalogReally(t *testing.T) {
 	t.Parallel()
 	work := workDir(t)
 	dir := filepath.Join(work, "layout")
-	digest := debianLayout(t, dir)
-	_, want := catalog(t, dir, digest, created)
-	got, err := cataloger(work).Catalog(t.Context(), dir, imageOf(t, "acme/app", digest))
+	digest := layoutOf(t, dir, debian)
+	// Syft's own JSON also has folders of caches that it finds by the variable HOME.
+	formats := []attest.Format{attest.SPDXTagValue, attest.CycloneDXJSON, attest.SPDXJSON}
+	packages, want := request(dir, digest, formats...).catalog(t)
+	cat := cataloger(work)
+	cat.Options.Formats = formats
+	got, err := cat.Catalog(t.Context(), dir, imageOf(t, "acme/app", digest))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(string(want), string(got.Document)); diff != "" {
-		t.Errorf("document (-in process +child):\n%s", diff)
+	if got.Packages != packages || len(got.Documents) != len(want) {
+		t.Fatalf("%d packages, %d documents", got.Packages, len(got.Documents))
+	}
+	for i, doc := range got.Documents {
+		if diff := cmp.Diff(string(want[i]), string(doc.Bytes)); diff != "" || doc.Format != formats[i] {
+			t.Errorf("document %s (-in process +child):\n%s", doc.Format, diff)
+		}
 	}
 	onlyLayoutLeft(t, work)
 }
@@ -240,22 +224,31 @@ func TestCatalogReally(t *testing.T) {
 func TestChildRefuses(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	digest := debianLayout(t, dir)
+	digest := layoutOf(t, dir, debian)
 	damaged := t.TempDir()
-	debianLayout(t, damaged)
+	layoutOf(t, damaged, debian)
 	breakLargestBlob(t, damaged)
+	good := request(dir, digest, attest.SPDXJSON)
+	changed := func(change func(*ask)) string {
+		a := good
+		change(&a)
+		return string(a.encode(t))
+	}
 	for name, request := range map[string]string{
-		"no request":    "",
-		"no JSON":       "{",
-		"no layout":     `{"layout":"/nowhere","digest":"` + digest.String() + `"}`,
-		"no digest":     `{"layout":"` + dir + `","digest":"latest"}`,
-		"other digest":  `{"layout":"` + dir + `","digest":"` + someDigest.String() + `"}`,
-		"damaged layer": `{"layout":"` + damaged + `","digest":"` + digest.String() + `","repository":"registry.example.com/acme/app"}`,
+		"no request":     "",
+		"no JSON":        "{",
+		"no layout":      changed(func(a *ask) { a.Layout = "/nowhere" }),
+		"no digest":      changed(func(a *ask) { a.Digest = "latest" }),
+		"other digest":   changed(func(a *ask) { a.Digest = someDigest.String() }),
+		"damaged layer":  changed(func(a *ask) { a.Layout = damaged }),
+		"unknown files":  changed(func(a *ask) { a.Options.Files = "some" }),
+		"unknown format": changed(func(a *ask) { a.Options.Formats = []attest.Format{"table"} }),
+		"no cataloger":   changed(func(a *ask) { a.Options.Catalogers = []string{"no-such-tag"} }),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var out bytes.Buffer
-			if err := sbom.Child(t.Context(), strings.NewReader(request), &out); err == nil || out.Len() > 0 {
+			if err := sbom.Child(withScanner(), strings.NewReader(request), &out); err == nil || out.Len() > 0 {
 				t.Errorf("error %v, %d bytes of answer; want an error alone", err, out.Len())
 			}
 		})

@@ -1,10 +1,24 @@
-// Package sbom lists the packages of an image with syft.
+// Package sbom makes the documents that list the packages of an image, with syft.
 //
-// The work is done by a child process, because an image is hostile input and its parsers
+// Cataloging is done by a child process, because an image is hostile input and its parsers
 // are many. The parent ([Cataloger]) holds the credentials and never parses content; the
 // child ([Child]) parses and holds nothing: no token, no network credentials, no
 // environment but TMPDIR and the two limits of the Go runtime, and another user where the
 // parent is root. What crosses is an OCI image layout on disk, a request on standard
 // input, and documents on standard output: a pipe, and not files that the child could
 // make point elsewhere. If the child crashes, hangs or runs out of memory, it does so alone.
+//
+// A document is syft's, and more: what the package databases hold of a package and syft
+// does not pass on is added ([enrich]), and what would say something else than the
+// specification means is taken away. Nothing is guessed: what the image holds nothing for
+// stays NOASSERTION, and is counted in the comment of the SPDX document. The model of SPDX
+// is made first, and CycloneDX takes from it what it has beyond syft's own.
+//
+// The same image, options and versions give the same bytes, but for the creation time, and
+// namespace and serial number are made of all the rest. So a later run finds the document
+// of an earlier one again.
+//
+// The parent also reads documents that the user made ([Cataloger.Load]), which it only
+// recognizes and counts, and describes an index by the documents of its images
+// ([Cataloger.Index]).
 package sbom

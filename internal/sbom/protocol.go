@@ -6,44 +6,60 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"time"
+	"strings"
 )
 
 // request is what the parent asks, as JSON on the child's standard input.
 type request struct {
-	Layout     string    `json:"layout"`     // folder of the OCI image layout
-	Digest     string    `json:"digest"`     // manifest in it, "sha256:..."
-	Repository string    `json:"repository"` // for the name of the document
-	Platform   string    `json:"platform"`   // e.g. "linux/amd64"
-	Created    time.Time `json:"created"`    // creation time of the document
-	Tool       string    `json:"tool"`       // version of seal-image
+	origin
+	Layout     string  `json:"layout"`     // folder of the OCI image layout
+	Digest     string  `json:"digest"`     // manifest in it, "sha256:..."
+	Repository string  `json:"repository"` // for the name of the document
+	Platform   string  `json:"platform"`   // e.g. "linux/amd64"
+	Options    Options `json:"options"`
 }
 
-// header is the first line of the answer, as JSON; the document's bytes follow it.
+// parts are what makes the documents of this request different from those of another, but
+// for the repository and the time.
+func (r request) parts() []string {
+	return []string{
+		r.Digest, r.Platform, "files=" + r.Options.Files,
+		"catalogers=" + strings.Join(r.Options.Catalogers, ","),
+		"exclude=" + strings.Join(r.Options.Exclude, ","),
+	}
+}
+
+// header is the first line of the answer, as JSON; the documents' bytes follow it, one
+// after the other.
 type header struct {
-	Packages int `json:"packages"`
-	Size     int `json:"size"` // of the document, in bytes
+	Packages int   `json:"packages"`
+	Sizes    []int `json:"sizes"` // of the documents, in bytes, in the order of the request
 }
 
-// maxDocument bounds what is read of the child. No log takes a statement near it.
-const maxDocument = 256 << 20
+// maxAnswer bounds what is read of the child. No log takes a statement near it.
+const maxAnswer = 256 << 20
 
-func writeAnswer(w io.Writer, packages int, document []byte) error {
-	line, err := json.Marshal(header{Packages: packages, Size: len(document)})
+func writeAnswer(w io.Writer, packages int, documents [][]byte) error {
+	h := header{Packages: packages}
+	for _, d := range documents {
+		h.Sizes = append(h.Sizes, len(d))
+	}
+	line, err := json.Marshal(h)
 	if err != nil {
 		return err
 	}
-	if _, err := w.Write(append(line, '\n')); err != nil {
-		return err
+	for _, part := range append([][]byte{line, []byte("\n")}, documents...) {
+		if _, err := w.Write(part); err != nil {
+			return err
+		}
 	}
-	_, err = w.Write(document)
-	return err
+	return nil
 }
 
-// readAnswer reads to the end of r, and trusts nothing of what it reads but the JSON's
-// syntax. The buffer of its reader bounds the header.
-func readAnswer(r io.Reader) (packages int, document []byte, err error) {
-	in := bufio.NewReader(io.LimitReader(r, maxDocument+1<<10))
+// readAnswer reads the answer with n documents to the end of r. It believes nothing of what
+// it reads. The buffer of its reader bounds the header.
+func readAnswer(r io.Reader, n int) (packages int, documents [][]byte, err error) {
+	in := bufio.NewReader(io.LimitReader(r, maxAnswer+1<<10))
 	line, err := in.ReadSlice('\n')
 	if err != nil {
 		return 0, nil, fmt.Errorf("read header: %w", err)
@@ -52,18 +68,32 @@ func readAnswer(r io.Reader) (packages int, document []byte, err error) {
 	if err := json.Unmarshal(line, &h); err != nil {
 		return 0, nil, fmt.Errorf("read header: %w", err)
 	}
-	if h.Size < 0 || h.Size > maxDocument || h.Packages < 0 {
-		return 0, nil, fmt.Errorf("the document has %d bytes; %d MiB are allowed", h.Size, maxDocument>>20)
+	if err := h.check(n); err != nil {
+		return 0, nil, err
 	}
-	document = make([]byte, h.Size)
-	if _, err := io.ReadFull(in, document); err != nil {
-		return 0, nil, fmt.Errorf("read document: %w", err)
+	for _, size := range h.Sizes {
+		document := make([]byte, size)
+		if _, err := io.ReadFull(in, document); err != nil {
+			return 0, nil, fmt.Errorf("read document: %w", err)
+		}
+		documents = append(documents, document)
 	}
 	if _, err := in.ReadByte(); !errors.Is(err, io.EOF) {
-		return 0, nil, errors.New("the document has an end, but the answer goes on")
+		return 0, nil, errors.New("the documents have an end, but the answer goes on")
 	}
-	if !json.Valid(document) {
-		return 0, nil, errors.New("the document is not JSON")
+	return h.Packages, documents, nil
+}
+
+func (h header) check(n int) error {
+	if h.Packages < 0 || len(h.Sizes) != n {
+		return fmt.Errorf("the answer has %d packages and %d documents; %d documents were asked for", h.Packages, len(h.Sizes), n)
 	}
-	return h.Packages, document, nil
+	left := maxAnswer
+	for _, size := range h.Sizes {
+		if size < 0 || size > left {
+			return fmt.Errorf("a document has %d bytes; %d MiB are allowed for all", size, maxAnswer>>20)
+		}
+		left -= size
+	}
+	return nil
 }

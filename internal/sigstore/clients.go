@@ -34,7 +34,7 @@ func (s *services) log(ctx context.Context, rt http.RoundTripper) sign.Transpare
 	guard := serviceGuard(ctx, rt, service{
 		name:        "Rekor, the transparency log,",
 		unavailable: problem.RekorUnavailable, rejected: problem.RekorRejected,
-		fix: "An SBOM of several megabytes is too large for the public log: write `sbom: false`, or use a Rekor of your own. Else open an issue with the section \"Details\" of this log.",
+		fix: "An SBOM of several megabytes is too large for the public log: leave files out with `sbom-files: none`, attach it unsigned with `attach-sbom: referrer`, or use a Rekor of your own. Else open an issue with the section \"Details\" of this log.",
 	})
 	client := httptransport.NewWithClient(u.Host, u.Path+rekor.DefaultBasePath, []string{u.Scheme}, &http.Client{Transport: guard})
 	return checkedLog{sign.NewRekor(&sign.RekorOptions{

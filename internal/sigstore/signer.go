@@ -8,9 +8,8 @@ package sigstore
 
 import (
 	"context"
-	"encoding/base64"
-	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"sync"
 	"time"
@@ -19,7 +18,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"seal-image/internal/attest"
-	"seal-image/internal/problem"
 	"seal-image/internal/secret"
 )
 
@@ -34,6 +32,7 @@ type Options struct {
 	Audience  string                                                            // of the OIDC token, e.g. "sigstore"
 	Token     func(ctx context.Context, audience string) (secret.String, error) // a fresh OIDC token
 	Transport http.RoundTripper                                                 // with retries
+	Log       *slog.Logger
 	Job       Job
 }
 
@@ -52,6 +51,7 @@ type Signer struct {
 	mu       sync.Mutex
 	services *services // known after the first use
 	identity attest.Identity
+	key      *certified // of the run, while it is young
 }
 
 // New returns a Signer. It checks the files of the instance and makes no request.
@@ -122,10 +122,10 @@ func (s *Signer) Sign(ctx context.Context, statements []*attest.Statement) ([]*a
 	if err != nil {
 		return nil, err
 	}
-	if err := services.fits(statements); err != nil {
+	if err := s.fits(ctx, services, statements); err != nil {
 		return nil, err
 	}
-	key, err := s.certify(ctx, services)
+	key, err := s.certificate(ctx, services)
 	if err != nil {
 		return nil, err
 	}
@@ -158,70 +158,14 @@ func first(errs []error) error {
 	return nil
 }
 
-// maxPublicRequest is the size above which the public Rekor drops a request without a word:
-// https://github.com/sigstore/rekor/issues/2808. Other logs answer for themselves.
-const maxPublicRequest = 4 << 20
-
-// fits refuses what the log would not take, before anything is public.
-func (s *services) fits(statements []*attest.Statement) error {
-	for _, st := range statements {
-		// A log of version 1 gets the whole envelope, its payload in base64.
-		size := base64.StdEncoding.EncodedLen(len(st.Payload))
-		if size <= maxPublicRequest || !below(s.rekor, "sigstore.dev") {
-			continue
-		}
-		return &problem.Problem{
-			Code: problem.SBOMTooLarge,
-			What: fmt.Sprintf("The SBOM of %s is too large for the public transparency log.", st.About.Ref),
-			Why:  fmt.Sprintf("It has %.1f MiB, which makes a request of %.1f MiB; the log refuses more than 4 MiB. Nothing was signed.", mib(len(st.Payload)), mib(size)),
-			Fix:  "Sign without SBOM with `sbom: false`, or use a Rekor of your own: fulcio-url, rekor-url and trusted-root.",
-		}
-	}
-	return nil
-}
-
-func mib(bytes int) float64 { return float64(bytes) / (1 << 20) }
-
-// certify makes the key of the run and has it certified. The certificate is checked
-// before anything is signed with it.
-func (s *Signer) certify(ctx context.Context, services *services) (*certified, error) {
-	token, claims, err := s.token(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.guardPrivate(claims, services); err != nil {
-		return nil, err
-	}
-	key, err := sign.NewEphemeralKeypair(nil) // ECDSA P-256
-	if err != nil {
-		return nil, fmt.Errorf("make key: %w", err)
-	}
-	fulcio := sign.NewFulcio(&sign.FulcioOptions{
-		BaseURL:   services.fulcio,
-		Timeout:   -1, // the run's context and the transport have the limits
-		Transport: fulcioGuard(ctx, s.options.Transport),
-	})
-	der, err := fulcio.GetCertificate(ctx, key, &sign.CertificateProviderOptions{IDToken: token.Reveal()})
-	if err != nil {
-		return nil, fmt.Errorf("get certificate: %w", err)
-	}
-	identity, err := claims.identity(s.options.Job.ServerURL)
-	if err != nil {
-		return nil, err
-	}
-	c := &certified{Keypair: key, der: der, identity: identity}
-	s.mu.Lock()
-	s.identity = c.identity
-	s.mu.Unlock()
-	return c, c.check(services)
-}
-
 // signOne signs, logs and verifies one statement.
 func (s *Signer) signOne(ctx context.Context, services *services, key *certified, st *attest.Statement) (*attest.Bundle, error) {
 	start := time.Now()
-	proto, err := sign.Bundle(
-		&sign.DSSEData{Data: st.Payload, PayloadType: attest.PayloadType},
-		key.Keypair,
+	var content sign.Content = &sign.DSSEData{Data: st.Payload, PayloadType: st.PayloadType}
+	if st.IsSimpleSigning() {
+		content = &sign.PlainData{Data: st.Payload}
+	}
+	proto, err := sign.Bundle(content, key.Keypair,
 		sign.BundleOptions{
 			Context:              ctx,
 			CertificateProvider:  key,
@@ -231,27 +175,13 @@ func (s *Signer) signOne(ctx context.Context, services *services, key *certified
 	if err != nil {
 		return nil, fmt.Errorf("log: %w", err)
 	}
-	b, err := newBundle(proto, st, key.identity, services)
+	b, err := services.newBundle(proto, st, key.identity, key.chain)
 	if err != nil {
 		return nil, err
 	}
-	if err := verify(services, key.identity, b.JSON, st); err != nil {
-		return b, notValid(st, err) // it is in the log all the same
+	if err := services.verifyNew(b, key.identity); err != nil {
+		return b, notValid(st.About, err) // it is in the log all the same
 	}
 	b.Took = time.Since(start).Round(time.Millisecond)
 	return b, nil
-}
-
-// Verify implements [attest.Verifier] for the identity of this run.
-func (s *Signer) Verify(bundle []byte, want *attest.Statement) error {
-	s.mu.Lock()
-	services, identity := s.services, s.identity
-	s.mu.Unlock()
-	if services == nil || identity == (attest.Identity{}) {
-		return errors.New("nothing to verify with: the identity of the run is not known yet")
-	}
-	if err := verify(services, identity, bundle, want); err != nil {
-		return notValid(want, err)
-	}
-	return nil
 }

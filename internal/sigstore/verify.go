@@ -2,153 +2,148 @@ package sigstore
 
 import (
 	"bytes"
-	"context"
-	"crypto/ecdsa"
-	"crypto/x509"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
-	protobundle "github.com/sigstore/protobuf-specs/gen/pb-go/bundle/v1"
 	"github.com/sigstore/sigstore-go/pkg/bundle"
 	"github.com/sigstore/sigstore-go/pkg/fulcio/certificate"
-	"github.com/sigstore/sigstore-go/pkg/sign"
 	sigverify "github.com/sigstore/sigstore-go/pkg/verify"
-	"github.com/sigstore/sigstore/pkg/cryptoutils"
-	"google.golang.org/protobuf/encoding/protojson"
+	"github.com/sigstore/sigstore/pkg/signature/payload"
 
 	"seal-image/internal/attest"
 	"seal-image/internal/problem"
 )
 
-// certified is the key of the run with its certificate. It is the library's certificate
-// provider for every statement, so that one token and one certificate do for all.
-type certified struct {
-	sign.Keypair
-	der      []byte
-	identity attest.Identity
-}
-
-// GetCertificate implements [sign.CertificateProvider].
-func (c *certified) GetCertificate(context.Context, sign.Keypair, *sign.CertificateProviderOptions) ([]byte, error) {
-	return c.der, nil
-}
-
-// check compares the certificate with the key, the identity and the trust root, so that
-// a wrong one never reaches the log.
-func (c *certified) check(s *services) error {
-	cert, err := x509.ParseCertificate(c.der)
+// Verify implements [attest.Verifier] for the workflow of this run. An earlier run of it
+// may have signed from another commit.
+func (s *Signer) Verify(stored attest.Stored, about attest.Manifest) (*attest.Bundle, error) {
+	s.mu.Lock()
+	services, identity := s.services, s.identity
+	s.mu.Unlock()
+	if services == nil || identity == (attest.Identity{}) {
+		return nil, errors.New("nothing to verify with: the identity of the run is not known yet")
+	}
+	b, err := services.verifyStored(stored, about, identity)
 	if err != nil {
-		return badCertificate(err)
-	}
-	public, ok := c.GetPublicKey().(*ecdsa.PublicKey)
-	if !ok {
-		return badCertificate(errors.New("the key is not of the kind that was made"))
-	}
-	if err := cryptoutils.EqualKeys(cert.PublicKey, public); err != nil {
-		return badCertificate(err)
-	}
-	summary, err := certificate.SummarizeCertificate(cert)
-	if err != nil {
-		return badCertificate(err)
-	}
-	expected, err := policyIdentity(c.identity)
-	if err != nil {
-		return err
-	}
-	if err := expected.Verify(summary); err != nil {
-		return badCertificate(err)
-	}
-	// Its own time, not ours: the clock of a self-hosted runner may be late. The log's
-	// time is what a verifier compares with.
-	chains, err := sigverify.VerifyLeafCertificate(cert.NotBefore, cert, s.root)
-	if err != nil {
-		return badCertificate(err)
-	}
-	if len(s.root.CTLogs()) > 0 {
-		if err := sigverify.VerifySignedCertificateTimestamp(chains, 1, s.root); err != nil {
-			return badCertificate(err)
+		return nil, &problem.Problem{
+			Code: problem.BundleInvalid,
+			What: fmt.Sprintf("What the registry has about %s does not verify.", about.Ref),
+			Why:  "It fails against the trust root or this workflow: " + err.Error(),
+			Fix:  "Do not trust what is attached to this image. Check that trusted-root belongs to the Sigstore that signs; else open an issue.",
+			Err:  err,
 		}
 	}
-	return nil
+	return b, nil
 }
 
-func badCertificate(err error) error {
-	return &problem.Problem{
-		Code: problem.BundleInvalid,
-		What: "Fulcio, the certificate authority, gave a certificate that does not verify.",
-		Why:  err.Error(),
-		Fix:  "Nothing was signed. Check that trusted-root belongs to the Fulcio that signs, and that the clock of a self-hosted runner is right.",
-		Err:  err,
-	}
-}
-
-// newBundle keeps the bytes: the envelope as it went to the log, the bundle as it will be
-// stored.
-func newBundle(proto *protobundle.Bundle, st *attest.Statement, id attest.Identity, s *services) (*attest.Bundle, error) {
-	// Rekor hashes the envelope as this encodes it, and verifiers compare with that.
-	envelope, err := json.Marshal(proto.GetDsseEnvelope())
-	if err != nil {
-		return nil, fmt.Errorf("encode envelope: %w", err)
-	}
-	encoded, err := protojson.Marshal(proto)
-	if err != nil {
-		return nil, fmt.Errorf("encode bundle: %w", err)
-	}
-	entries := proto.GetVerificationMaterial().GetTlogEntries()
-	if len(entries) != 1 {
-		return nil, malformed(fmt.Errorf("%d log entries instead of one", len(entries)))
-	}
-	index := entries[0].GetLogIndex()
-	return &attest.Bundle{
-		Statement: st,
-		JSON:      encoded,
-		Envelope:  envelope,
-		Signer:    id,
-		Entry: attest.LogEntry{
-			Index:          index,
-			URL:            s.entryURL(index),
-			LogID:          hex.EncodeToString(entries[0].GetLogId().GetKeyId()),
-			IntegratedTime: time.Unix(entries[0].GetIntegratedTime(), 0).UTC(),
-		},
-	}, nil
-}
-
-// verify checks a bundle as a verifier would that knows the identity, and that its
-// payload is want, byte for byte.
-func verify(s *services, id attest.Identity, encoded []byte, want *attest.Statement) error {
+// verifyStored checks what a registry serves, and returns what was signed.
+func (s *services) verifyStored(stored attest.Stored, about attest.Manifest, id attest.Identity) (*attest.Bundle, error) {
 	var b bundle.Bundle
-	if err := b.UnmarshalJSON(encoded); err != nil {
+	switch stored.Form {
+	case attest.FormBundle:
+		if err := b.UnmarshalJSON(stored.Content); err != nil {
+			return nil, err
+		}
+	case attest.FormSig, attest.FormAtt:
+		read, err := layerBundle(stored.Form, stored.Layer)
+		if err != nil {
+			return nil, err
+		}
+		b = *read
+	default:
+		return nil, fmt.Errorf("the form %q is not signed", stored.Form)
+	}
+	st, err := statementOf(&b, stored.Layer, about)
+	if err != nil {
+		return nil, err
+	}
+	policy, err := workflow(id)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.verify(&b, st, policy, s.required(stored.Form)); err != nil {
+		return nil, err
+	}
+	chain, err := s.chain(leaf(b.GetVerificationMaterial()))
+	if err != nil {
+		return nil, err
+	}
+	out, err := s.newBundle(b.Bundle, st, id, chain)
+	if err != nil {
+		return nil, err
+	}
+	if stored.Form == attest.FormBundle {
+		out.JSON = stored.Content
+	} else {
+		out.Layer = stored.Layer
+	}
+	return out, nil
+}
+
+// statementOf reads what a bundle signs. That it is about the right digest is for verify
+// to say of an in-toto statement, and said here of the other kind.
+func statementOf(b *bundle.Bundle, layer attest.Layer, about attest.Manifest) (*attest.Statement, error) {
+	if envelope := b.GetDsseEnvelope(); envelope != nil {
+		var head struct {
+			PredicateType string `json:"predicateType"`
+		}
+		if err := json.Unmarshal(envelope.GetPayload(), &head); err != nil {
+			return nil, fmt.Errorf("read statement: %w", err)
+		}
+		return &attest.Statement{About: about, PayloadType: envelope.GetPayloadType(), PredicateType: head.PredicateType, Payload: envelope.GetPayload()}, nil
+	}
+	var claim payload.Cosign
+	if err := json.Unmarshal(layer.Content, &claim); err != nil {
+		return nil, fmt.Errorf("read simple signing payload: %w", err)
+	}
+	if claim.Image.DigestStr() != about.Ref.DigestStr() {
+		return nil, fmt.Errorf("it signs %s", claim.Image.DigestStr())
+	}
+	return &attest.Statement{About: about, PayloadType: attest.SimpleSigningType, Payload: layer.Content}, nil
+}
+
+// verifyNew checks a bundle that was just made, as a verifier would that knows everything
+// about the run.
+func (s *services) verifyNew(made *attest.Bundle, id attest.Identity) error {
+	var b bundle.Bundle
+	if err := b.UnmarshalJSON(made.JSON); err != nil {
 		return err
 	}
-	verifier, err := sigverify.NewVerifier(s.root, s.required()...)
+	policy, err := exactly(id)
 	if err != nil {
 		return err
 	}
-	identity, err := policyIdentity(id)
-	if err != nil {
+	if err := s.verify(&b, made.Statement, policy, s.required(attest.FormBundle)); err != nil {
 		return err
 	}
-	digest, err := hex.DecodeString(want.About.Digest().Hex)
-	if err != nil {
-		return err
-	}
-	policy := sigverify.NewPolicy(
-		sigverify.WithArtifactDigest(want.About.Digest().Algorithm, digest),
-		sigverify.WithCertificateIdentity(identity))
-	if _, err := verifier.Verify(&b, policy); err != nil {
-		return err
-	}
-	if envelope := b.GetDsseEnvelope(); envelope == nil || !bytes.Equal(envelope.GetPayload(), want.Payload) {
+	if envelope := b.GetDsseEnvelope(); envelope != nil && !bytes.Equal(envelope.GetPayload(), made.Statement.Payload) {
 		return errors.New("the signed statement is another one")
 	}
 	return nil
 }
 
-// required are the proofs that this Sigstore gives, each of which must be there.
-func (s *services) required() []sigverify.VerifierOption {
+func (s *services) verify(b *bundle.Bundle, st *attest.Statement, id sigverify.CertificateIdentity, required []sigverify.VerifierOption) error {
+	verifier, err := sigverify.NewVerifier(s.root, required...)
+	if err != nil {
+		return err
+	}
+	artifact := sigverify.WithArtifact(bytes.NewReader(st.Payload))
+	if !st.IsSimpleSigning() {
+		digest, err := hex.DecodeString(st.About.Digest().Hex)
+		if err != nil {
+			return err
+		}
+		artifact = sigverify.WithArtifactDigest(st.About.Digest().Algorithm, digest)
+	}
+	_, err = verifier.Verify(b, sigverify.NewPolicy(artifact, sigverify.WithCertificateIdentity(id)))
+	return err
+}
+
+// required are the proofs that this Sigstore gives, each of which must be there. The layers
+// under cosign's tags have no timestamp: who reads them relies on the log's promise.
+func (s *services) required(form attest.Form) []sigverify.VerifierOption {
 	options := []sigverify.VerifierOption{
 		sigverify.WithTransparencyLog(1),
 		sigverify.WithIntegratedTimestamps(1),
@@ -156,15 +151,28 @@ func (s *services) required() []sigverify.VerifierOption {
 	if len(s.root.CTLogs()) > 0 {
 		options = append(options, sigverify.WithSignedCertificateTimestamps(1))
 	}
-	if len(s.timestamp) > 0 {
+	if len(s.timestamp) > 0 && !form.IsTag() {
 		options = append(options, sigverify.WithSignedTimestamps(len(s.timestamp)))
 	}
 	return options
 }
 
-// policyIdentity expects the workflow, and also the repository, ref and commit of the
-// run: every caller of a reusable workflow shares its SAN.
-func policyIdentity(id attest.Identity) (sigverify.CertificateIdentity, error) {
+// exactly expects the workflow, and the repository, ref and commit of this run.
+func exactly(id attest.Identity) (sigverify.CertificateIdentity, error) {
+	return expect(id, certificate.Extensions{
+		SourceRepositoryURI:    id.RepositoryURI,
+		SourceRepositoryRef:    id.Ref,
+		SourceRepositoryDigest: id.SHA,
+	})
+}
+
+// workflow expects the workflow, in whichever run, and the repository: every caller of a
+// reusable workflow shares its SAN.
+func workflow(id attest.Identity) (sigverify.CertificateIdentity, error) {
+	return expect(id, certificate.Extensions{SourceRepositoryURI: id.RepositoryURI})
+}
+
+func expect(id attest.Identity, extensions certificate.Extensions) (sigverify.CertificateIdentity, error) {
 	san, err := sigverify.NewSANMatcher(id.SAN, "")
 	if err != nil {
 		return sigverify.CertificateIdentity{}, fmt.Errorf("expected identity: %w", err)
@@ -173,17 +181,13 @@ func policyIdentity(id attest.Identity) (sigverify.CertificateIdentity, error) {
 	if err != nil {
 		return sigverify.CertificateIdentity{}, fmt.Errorf("expected issuer: %w", err)
 	}
-	return sigverify.NewCertificateIdentity(san, issuer, certificate.Extensions{
-		SourceRepositoryURI:    id.RepositoryURI,
-		SourceRepositoryRef:    id.Ref,
-		SourceRepositoryDigest: id.SHA,
-	})
+	return sigverify.NewCertificateIdentity(san, issuer, extensions)
 }
 
-func notValid(st *attest.Statement, err error) error {
+func notValid(about attest.Manifest, err error) error {
 	return &problem.Problem{
 		Code: problem.BundleInvalid,
-		What: fmt.Sprintf("The signature of %s does not verify.", st.About.Ref),
+		What: fmt.Sprintf("The signature of %s does not verify.", about.Ref),
 		Why:  "What was signed and logged fails against the trust root: " + err.Error(),
 		Fix:  "Nothing that does not verify was attached. Check that trusted-root belongs to the Sigstore that signs; else open an issue.",
 		Err:  err,

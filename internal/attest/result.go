@@ -1,0 +1,163 @@
+package attest
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"seal-image/internal/problem"
+)
+
+// Form is a way to store something next to an image.
+type Form string
+
+// The forms.
+const (
+	// FormBundle is a Sigstore bundle as an OCI 1.1 referrer.
+	FormBundle Form = "bundle"
+	// FormSig is a layer of the manifest under cosign's tag sha256-<hex>.sig.
+	FormSig Form = "sig"
+	// FormAtt is a layer of the manifest under cosign's tag sha256-<hex>.att.
+	FormAtt Form = "att"
+	// FormReferrer is an SBOM document, unsigned, as an OCI 1.1 referrer.
+	FormReferrer Form = "referrer"
+	// FormTag is an SBOM document, unsigned, under the tag sha256-<hex>.sbom, as `cosign
+	// attach sbom` stores it.
+	FormTag Form = "tag"
+)
+
+// IsTag reports whether the form is kept under a tag of its own, which old verifiers read.
+func (f Form) IsTag() bool { return f == FormSig || f == FormAtt || f == FormTag }
+
+// State is how far an attachment got.
+type State string
+
+// The states.
+const (
+	Planned  State = "planned"  // not in the registry as far as is known
+	New      State = "new"      // stored by this run
+	Existing State = "existing" // was there already
+	Skipped  State = "skipped"  // the registry refused it, and the run may go on without
+)
+
+// Attachment is a bundle or a document that belongs next to an image.
+type Attachment struct {
+	Form     Form
+	About    Manifest
+	Bundle   *Bundle   // nil for a document
+	Document *Document // nil for a bundle
+	State    State
+	Manifest Manifest // where it is, or would be; set when it was sent to the registry
+}
+
+// InRegistry reports whether verifiers can find the attachment.
+func (a *Attachment) InRegistry() bool { return a.State == New || a.State == Existing }
+
+// Result is what a run found out and made public. [Pipeline.Run] returns it on failure
+// too: a log entry cannot be taken back, so the user must learn of it.
+type Result struct {
+	Identity Identity
+	Seals    []*Seal // one per image, in the order of the request
+}
+
+// Seal is what was done for one image.
+type Seal struct {
+	Ref         string   // as the user wrote it
+	Subject     *Subject // nil if it could not be resolved
+	SBOMs       []*SBOM
+	Bundles     []*Bundle
+	Attachments []*Attachment
+	Err         error // why this image is not sealed; nil if it is
+
+	stored []*found
+}
+
+// Signature is the signature of the digest that the user named, or nil.
+func (s *Seal) Signature() *Attachment {
+	return s.find(func(st *Statement) bool { return st.IsSignature() })
+}
+
+// Attestation is the SBOM attestation of the digest that the user named, or nil.
+func (s *Seal) Attestation() *Attachment {
+	return s.find(func(st *Statement) bool { return !st.IsSignature() })
+}
+
+// SBOM is the SBOM of the digest that the user named: of the image, of the index, or of the
+// only image of the index; nil if there is none.
+func (s *Seal) SBOM() *SBOM {
+	if len(s.SBOMs) == 1 {
+		return s.SBOMs[0]
+	}
+	for _, doc := range s.SBOMs {
+		if s.Subject != nil && doc.Image.Ref == s.Subject.Ref {
+			return doc
+		}
+	}
+	return nil
+}
+
+// AttachmentsOf says where b belongs.
+func (s *Seal) AttachmentsOf(b *Bundle) []*Attachment {
+	var out []*Attachment
+	for _, a := range s.Attachments {
+		if a.Bundle == b {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// find returns the first attachment about the subject whose statement is wanted: a bundle
+// if there is one, for bundles stand before tags.
+func (s *Seal) find(wanted func(*Statement) bool) *Attachment {
+	for _, a := range s.Attachments {
+		if a.InRegistry() && a.Bundle != nil && a.About.Ref == s.Subject.Ref && wanted(a.Bundle.Statement) {
+			return a
+		}
+	}
+	return nil
+}
+
+// found is a statement that this workflow has signed before.
+type found struct {
+	stored Stored
+	bundle *Bundle
+}
+
+// problem is why the run failed: nil if every image is sealed, the reason of the one image,
+// or all reasons together.
+func (r *Result) problem() error {
+	var failed []*Seal
+	var errs []error
+	for _, s := range r.Seals {
+		if s.Err != nil {
+			failed, errs = append(failed, s), append(errs, fmt.Errorf("%s: %w", s.Ref, s.Err))
+		}
+	}
+	switch {
+	case len(failed) == 0:
+		return nil
+	case len(r.Seals) == 1:
+		return failed[0].Err
+	}
+	all := &problem.Problem{
+		Code: problem.From(failed[0].Err).Code,
+		What: fmt.Sprintf("%d of %d images are not sealed.", len(failed), len(r.Seals)),
+		Err:  errors.Join(errs...),
+	}
+	var why, fix []string
+	for _, s := range failed {
+		p := problem.From(s.Err)
+		reason := p.What + " " + p.Why
+		if !strings.Contains(p.What, s.Ref) {
+			reason = s.Ref + ": " + reason
+		}
+		why = append(why, reason)
+		if !slices.Contains(fix, p.Fix) {
+			fix = append(fix, p.Fix)
+		}
+	}
+	all.Why, all.Fix = strings.Join(why, "\n"), strings.Join(fix, "\n")
+	return all
+}

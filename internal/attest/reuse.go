@@ -1,0 +1,150 @@
+package attest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"seal-image/internal/problem"
+)
+
+// reuse finds what this workflow has signed before, and takes the bytes of those documents
+// that differ from ours in nothing but their time: a run that is repeated then has nothing
+// left to sign.
+func (p *Pipeline) reuse(ctx context.Context, req Request, res *Result) {
+	if !res.alive() {
+		return
+	}
+	defer p.Progress.Step("Look for what is sealed already")()
+	res.each(ctx, func(s *Seal) error {
+		start := time.Now()
+		for _, m := range s.Subject.toSign(req) {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			if err := p.reuseOne(ctx, req, s, m); err != nil {
+				return fmt.Errorf("look for attachments of %s: %w", m.Ref, err)
+			}
+		}
+		for _, doc := range s.SBOMs {
+			s.adopt(doc)
+		}
+		p.Log.InfoContext(ctx, "looked at "+s.Subject.Ref.String(), slog.Int("valid", len(s.stored)), took(start))
+		return nil
+	})
+}
+
+// toSign are the digests that get a statement.
+func (s *Subject) toSign(req Request) []Manifest {
+	if s.IsIndex() && !req.Sign.Recursive && !req.SBOM {
+		return []Manifest{s.Manifest}
+	}
+	return s.digests()
+}
+
+func (p *Pipeline) reuseOne(ctx context.Context, req Request, s *Seal, m Manifest) error {
+	for _, form := range req.Sign.Format.reusable() {
+		stored, err := p.Attacher.Find(ctx, m, []Form{form})
+		if form.IsTag() && req.Sign.Format == Both && err != nil && problem.From(err).Code == problem.TagsRefused {
+			continue // the attempt to write there will say so, and the run may go on without
+		}
+		if err != nil {
+			return err
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		p.open(ctx, s, m, stored)
+	}
+	if req.Sign.Format == Legacy && m.Ref == s.Subject.Ref {
+		p.warnOfBundles(ctx, m)
+	}
+	return nil
+}
+
+// open keeps what this workflow has signed.
+func (p *Pipeline) open(ctx context.Context, s *Seal, m Manifest, stored []Stored) {
+	for _, one := range stored {
+		b, err := p.Verifier.Verify(one, m)
+		if err != nil { // another's, or of another Sigstore: not ours to judge
+			p.Log.DebugContext(ctx, "not signed by this workflow", slog.String("digest", one.Manifest.Ref.DigestStr()), slog.String("error", err.Error()))
+			continue
+		}
+		b.Existing = true
+		s.stored = append(s.stored, &found{stored: one, bundle: b})
+	}
+}
+
+// reusable are the forms in which what was signed before could be used again.
+func (f SignatureFormat) reusable() []Form {
+	switch f {
+	case Bundles:
+		return []Form{FormBundle}
+	case Legacy:
+		return []Form{FormSig, FormAtt}
+	default:
+		return []Form{FormBundle, FormSig}
+	}
+}
+
+// warnOfBundles tells of bundles that hide what old verifiers read. A registry that has no
+// place for them has none.
+func (p *Pipeline) warnOfBundles(ctx context.Context, m Manifest) {
+	if bundles, err := p.Attacher.Find(ctx, m, []Form{FormBundle}); err == nil && len(bundles) > 0 {
+		p.Log.WarnContext(ctx, fmt.Sprintf("%s has a bundle already. cosign 2.6 and later look at bundles alone where there is one, and will not see what `signature-format: legacy` adds. Write `signature-format: both`.", m.Ref))
+	}
+}
+
+// adopt replaces the documents of sbom by signed ones that say the same.
+func (s *Seal) adopt(sbom *SBOM) {
+	for i, doc := range sbom.Documents {
+		for _, f := range s.stored {
+			st := f.bundle.Statement
+			if st.About.Ref != sbom.Image.Ref || st.PredicateType == "" || st.PredicateType != doc.Format.PredicateType() {
+				continue
+			}
+			if signed := predicate(st.Payload); sameDocument(signed, doc.Bytes) {
+				sbom.Documents[i].Bytes = signed
+				break
+			}
+		}
+	}
+}
+
+// predicate returns the predicate of an in-toto statement, byte for byte.
+func predicate(payload []byte) []byte {
+	var st struct {
+		Predicate json.RawMessage `json:"predicate"`
+	}
+	if json.Unmarshal(payload, &st) != nil {
+		return nil
+	}
+	// Our statements end with it. The decoder drops the space around it, which is signed too.
+	_, rest, _ := bytes.Cut(payload, []byte(`,"predicate":`))
+	if rest = bytes.TrimSuffix(rest, []byte("}")); bytes.Equal(bytes.TrimSpace(rest), st.Predicate) {
+		return rest
+	}
+	return st.Predicate
+}
+
+// signed returns what was signed before with exactly this payload, in one of the forms in
+// which it is wanted now; nil if there is nothing.
+func (s *Seal) signed(st *Statement, f SignatureFormat) *found {
+	form := FormSig
+	if !st.IsSimpleSigning() {
+		form = FormAtt
+		if f.bundles() {
+			form = FormBundle
+		}
+	}
+	for _, candidate := range s.stored {
+		b := candidate.bundle.Statement
+		if candidate.stored.Form == form && b.About.Ref == st.About.Ref && b.PredicateType == st.PredicateType && bytes.Equal(b.Payload, st.Payload) {
+			return candidate
+		}
+	}
+	return nil
+}

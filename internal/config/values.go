@@ -1,0 +1,108 @@
+package config
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// flag reads a boolean as GitHub's toolkit does: true, True, TRUE and the same for false.
+func (r *reader) flag(input string) bool {
+	switch v := r.text(input); v {
+	case "true", "True", "TRUE":
+		return true
+	case "false", "False", "FALSE":
+		return false
+	default:
+		r.wrong(input, quote(v)+" is neither true nor false", input+": "+r.defaults[input])
+		return false
+	}
+}
+
+// choice reads one of a few words; on a mistake it is the default.
+func (r *reader) choice(input string, words ...string) string {
+	v := r.text(input)
+	if !slices.Contains(words, v) {
+		r.wrong(input, quote(v)+" is none of "+strings.Join(words, ", "), input+": "+r.defaults[input])
+		return r.defaults[input]
+	}
+	return v
+}
+
+// choices reads a list of a few words: those that are right, in its order, each once.
+func (r *reader) choices(input string, words ...string) []string {
+	var out []string
+	for _, item := range r.list(input) {
+		switch {
+		case !slices.Contains(words, item):
+			r.wrong(input, quote(item)+" is none of "+strings.Join(words, ", "), input+": "+r.defaults[input])
+		case !slices.Contains(out, item):
+			out = append(out, item)
+		}
+	}
+	return out
+}
+
+// list splits an input at line breaks and commas.
+func (r *reader) list(input string) []string { return fields(r.text(input), "\n\r,") }
+
+// lines splits an input at line breaks alone.
+func (r *reader) lines(input string) []string { return fields(r.text(input), "\n\r") }
+
+// fields are the trimmed parts of s between any of the characters of cuts, without empty ones.
+func fields(s, cuts string) []string {
+	var out []string
+	for _, item := range strings.FieldsFunc(s, func(c rune) bool { return strings.ContainsRune(cuts, c) }) {
+		if item = strings.TrimSpace(item); item != "" {
+			out = append(out, item)
+		}
+	}
+	return out
+}
+
+const maxTimeout = 6 * time.Hour // GitHub ends a job of its hosted runners after that
+
+func (r *reader) timeout(input string) time.Duration {
+	v := r.text(input)
+	d, err := time.ParseDuration(v)
+	if err != nil || d < time.Second || d > maxTimeout {
+		r.wrong(input, quote(v)+" is not a time between 1s and 6h", input+": "+r.defaults[input])
+	}
+	return d
+}
+
+// serviceURL reads an http(s) URL without credentials, query or trailing slash; nil if
+// the input is empty.
+func (r *reader) serviceURL(input string) *url.URL {
+	v := r.text(input)
+	if v == "" {
+		return nil
+	}
+	u, err := url.Parse(v)
+	if err == nil && u.User != nil {
+		r.wrong(input, "it has a user name or password in it, which would get into logs", input+": "+u.Scheme+"://"+u.Host+u.Path)
+		return nil
+	}
+	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") ||
+		u.RawQuery != "" || u.Fragment != "" {
+		shown := quote(v)
+		if strings.Contains(v, "@") { // a password may stand before it
+			shown = "it"
+		}
+		r.wrong(input, shown+" is not the URL of a service", input+": https://"+strings.TrimSuffix(input, "-url")+".example.com")
+		return nil
+	}
+	u.Path = strings.TrimRight(u.Path, "/")
+	return u
+}
+
+// quote shows foreign text on one line, shortened.
+func quote(s string) string {
+	const most = 120
+	if len(s) > most {
+		s = s[:most] + "…"
+	}
+	return fmt.Sprintf("%q", s)
+}

@@ -1,0 +1,136 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"seal-image/internal/attest"
+	"seal-image/internal/problem"
+	httpstack "seal-image/internal/transport"
+)
+
+// shared is a tag that other runs and other tools write too.
+type shared struct {
+	about attest.Manifest
+	tag   string
+	made  []*attest.Attachment // what becomes visible with it
+	// merge reads what is under the tag, stores the blobs that it lacks, and returns what
+	// to write; nil if everything is there.
+	merge func(ctx context.Context) (*tagged, error)
+	// refused gives words to a registry that does not take the tag.
+	refused func(error) error
+
+	writes int
+	err    error
+}
+
+// tagged is what a tag is to point at.
+type tagged struct {
+	mediaType types.MediaType
+	raw       []byte
+	added     []*attest.Attachment // what was not there
+}
+
+const (
+	// mergeTries is how often a tag is written before another writer has won for good.
+	mergeTries = 12
+	// minSettle is how long a concurrent writer is given, at least, to overwrite us
+	// before we look. One that takes longer from its read to its write may still do so.
+	minSettle = 500 * time.Millisecond
+	// maxSettle bounds the growth of the wait.
+	maxSettle = 15 * time.Second
+)
+
+// converge writes tags until they keep what is added to them: the protocol has no
+// conditional write, so another writer may overwrite us. Each round reads, merges and
+// writes all tags, then waits once. A tag that fails is left alone, and the others go on.
+func (s *session) converge(ctx context.Context, tags []*shared) error {
+	settle := minSettle
+	for {
+		wrote, slowest := s.round(ctx, tags)
+		if !wrote {
+			return failures(tags)
+		}
+		// A window as long as ours must be over when we look; the random part grows, so
+		// that many writers spread.
+		settle = min(max(settle, 4*slowest), maxSettle)
+		pause := settle + rand.N(settle) //nolint:gosec // spreads load, protects nothing
+		if err := httpstack.Wait(ctx, pause); err != nil {
+			return err
+		}
+		settle *= 2
+	}
+}
+
+// round merges into each tag once, and returns whether it wrote, and how long the slowest
+// tag took from its read to its write.
+func (s *session) round(ctx context.Context, tags []*shared) (wrote bool, slowest time.Duration) {
+	for _, t := range tags {
+		if t.err != nil {
+			continue
+		}
+		start := time.Now()
+		next, err := t.merge(ctx)
+		if err != nil {
+			t.err = err
+			continue
+		}
+		if next == nil {
+			t.has(nil)
+			continue
+		}
+		if t.writes == mergeTries {
+			t.err = t.overwritten(next.added)
+			continue
+		}
+		if err := s.putManifest(ctx, t.tag, next.mediaType, next.raw); err != nil {
+			t.err = t.refused(err)
+			continue
+		}
+		t.writes++
+		t.has(next.added)
+		wrote, slowest = true, max(slowest, time.Since(start))
+	}
+	return wrote, slowest
+}
+
+// has notes that verifiers find all attachments: those that were added now, and those that
+// were there.
+func (t *shared) has(added []*attest.Attachment) {
+	for _, a := range added {
+		a.State = attest.New
+	}
+	for _, a := range t.made {
+		if a.State == attest.Planned {
+			a.State = attest.Existing
+		}
+	}
+}
+
+func failures(tags []*shared) error {
+	var errs []error
+	for _, t := range tags {
+		if t.err != nil {
+			errs = append(errs, &sharedError{about: t.about, tag: t.tag, err: t.err})
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// overwritten gives up, and notes what verifiers do not find.
+func (t *shared) overwritten(missing []*attest.Attachment) error {
+	for _, a := range missing {
+		a.State = attest.Planned
+	}
+	return &problem.Problem{
+		Code: problem.AttachFailed,
+		What: fmt.Sprintf("The tag %s does not keep what is added to it.", t.tag),
+		Why:  fmt.Sprintf("It lists what belongs to %s. It was written %d times, and each time another writer replaced it.", t.about.Ref, mergeTries),
+		Fix:  "Give all jobs that sign this image the same `concurrency:` group, and run this job again.",
+	}
+}

@@ -1,0 +1,150 @@
+package registry
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+	"github.com/sigstore/cosign/v2/pkg/oci/static"
+
+	"seal-image/internal/attest"
+)
+
+// maxFound bounds what is looked at per image and form; the newest come last in a list.
+const maxFound = 50
+
+// Find implements [attest.Attacher].
+func (c *Client) Find(ctx context.Context, m attest.Manifest, forms []attest.Form) ([]attest.Stored, error) {
+	s, err := c.writer(ctx, m.Ref.Context())
+	if err != nil {
+		return nil, err
+	}
+	var out []attest.Stored
+	for _, form := range forms {
+		find := s.findLayers
+		if form == attest.FormBundle {
+			find = s.findBundles
+		}
+		found, err := find(ctx, m, form)
+		if err != nil {
+			return nil, c.explainFind(err, m)
+		}
+		out = append(out, found...)
+	}
+	return out, nil
+}
+
+// findBundles reads the bundles among the referrers. Some registries do not tell the
+// artifact type or the annotations of what they list.
+func (s *session) findBundles(ctx context.Context, m attest.Manifest, form attest.Form) ([]attest.Stored, error) {
+	list, err := s.list(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	list = slices.DeleteFunc(list, func(d v1.Descriptor) bool {
+		return d.ArtifactType != "" && d.ArtifactType != attest.BundleMediaType && d.ArtifactType != string(emptyConfigType)
+	})
+	var out []attest.Stored
+	for _, d := range newest(list) {
+		content, err := s.onlyLayer(ctx, manifest(s.repo, d))
+		if notFound(err) || errors.Is(err, errNoBundle) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, attest.Stored{Form: form, Manifest: manifest(s.repo, d), Content: content})
+	}
+	return out, nil
+}
+
+func newest(list []v1.Descriptor) []v1.Descriptor { return list[max(0, len(list)-maxFound):] }
+
+func notFound(err error) bool {
+	terr, ok := errors.AsType[*transport.Error](err)
+	return ok && terr.StatusCode == http.StatusNotFound
+}
+
+// errNoBundle says that a referrer is something else.
+var errNoBundle = errors.New("the manifest does not have exactly one layer")
+
+// onlyLayer reads the one layer of a stored referrer.
+func (s *session) onlyLayer(ctx context.Context, m attest.Manifest) ([]byte, error) {
+	raw, _, err := s.get(ctx, "manifests", m.Ref.DigestStr(), types.OCIManifestSchema1)
+	if err != nil {
+		return nil, err
+	}
+	var manifest v1.Manifest
+	if err := json.Unmarshal(raw, &manifest); err != nil {
+		return nil, fmt.Errorf("read %s: %w", m.Ref, err)
+	}
+	if len(manifest.Layers) != 1 {
+		return nil, fmt.Errorf("read %s: %w", m.Ref, errNoBundle)
+	}
+	blob, _, err := s.get(ctx, "blobs", manifest.Layers[0].Digest.String(), "")
+	return blob, err
+}
+
+// findLayers reads the layers under one of cosign's tags. Those of a `.sig` mostly have the
+// same content, which is read once.
+func (s *session) findLayers(ctx context.Context, m attest.Manifest, form attest.Form) ([]attest.Stored, error) {
+	img, err := s.taggedImage(ctx, cosignTag(m, form))
+	if err != nil {
+		return nil, err
+	}
+	have, err := img.Manifest()
+	if err != nil {
+		return nil, err
+	}
+	at := []*attest.Attachment{{}}
+	if err := s.pointTo(at, img); err != nil {
+		return nil, err
+	}
+	contents := map[v1.Hash][]byte{}
+	var out []attest.Stored
+	for _, d := range newest(have.Layers) {
+		if _, known := contents[d.Digest]; !known {
+			content, err := read(img, d.Digest)
+			if err != nil && !notFound(err) {
+				return nil, err
+			}
+			contents[d.Digest] = content
+		}
+		if contents[d.Digest] == nil {
+			continue // not served everywhere yet, or no longer
+		}
+		out = append(out, attest.Stored{Form: form, Manifest: at[0].Manifest, Layer: attest.Layer{
+			Content:     contents[d.Digest],
+			Signature:   d.Annotations[static.SignatureAnnotationKey],
+			Certificate: []byte(d.Annotations[static.CertificateAnnotationKey]),
+			Chain:       []byte(d.Annotations[static.ChainAnnotationKey]),
+			LogEntry:    []byte(d.Annotations[static.BundleAnnotationKey]),
+		}})
+	}
+	return out, nil
+}
+
+// read reads a layer, which is checked against its digest on the way.
+func read(img v1.Image, digest v1.Hash) ([]byte, error) {
+	layer, err := img.LayerByDigest(digest)
+	if err != nil {
+		return nil, err
+	}
+	content, err := layer.Compressed()
+	if err != nil {
+		return nil, err
+	}
+	defer content.Close()
+	blob, err := io.ReadAll(io.LimitReader(content, maxBytes+1))
+	if err == nil && len(blob) > maxBytes {
+		err = errors.New("the layer is larger than 256 MiB")
+	}
+	return blob, err
+}

@@ -1,0 +1,126 @@
+package registry
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"seal-image/internal/attest"
+	"seal-image/internal/problem"
+	httpstack "seal-image/internal/transport"
+)
+
+// readBackWaits is how long a registry may take to show what it has accepted.
+var readBackWaits = []time.Duration{0, 500 * time.Millisecond, time.Second, 2 * time.Second, 4 * time.Second}
+
+// ReadBack implements [attest.Attacher].
+func (c *Client) ReadBack(ctx context.Context, repo name.Repository, attachments []*attest.Attachment) ([]attest.Stored, error) {
+	s, err := c.writer(ctx, repo)
+	if err != nil {
+		return nil, err
+	}
+	found := map[*attest.Attachment]attest.Stored{}
+	for _, g := range byImage(attachments) {
+		if err := s.readBack(ctx, g, found); err != nil {
+			return nil, c.explainReadBack(err, g.about)
+		}
+	}
+	out := make([]attest.Stored, len(attachments))
+	for i, a := range attachments {
+		out[i] = found[a]
+	}
+	return out, nil
+}
+
+// readBack finds the attachments of one image, asking again while the registry does not
+// show them all. What another writer has overwritten meanwhile is added again.
+func (s *session) readBack(ctx context.Context, g *group, found map[*attest.Attachment]attest.Stored) error {
+	var missing []*attest.Attachment
+	for _, wait := range readBackWaits {
+		if err := httpstack.Wait(ctx, wait); err != nil {
+			return err
+		}
+		var err error
+		if missing, err = s.look(ctx, g, found); err != nil || len(missing) == 0 {
+			return err
+		}
+		if err := s.repair(ctx, missing); err != nil {
+			return err
+		}
+	}
+	return &problem.Problem{
+		Code: problem.ReadBackMissing,
+		What: fmt.Sprintf("%s does not show what it has stored.", s.repo.RegistryStr()),
+		Why:  fmt.Sprintf("The manifest %s was accepted, but cannot be found from %s.", missing[0].Manifest.Ref.DigestStr(), g.about.Ref),
+		Fix:  "Run the job again. If that does not help, another job that signs the same image may overwrite the list: give both the same `concurrency:` group.",
+	}
+}
+
+// look adds to found what can be found as a verifier does it, and returns the rest.
+func (s *session) look(ctx context.Context, g *group, found map[*attest.Attachment]attest.Stored) (missing []*attest.Attachment, err error) {
+	var list []v1.Descriptor
+	if len(g.referrers) > 0 {
+		if list, err = s.list(ctx, g.about); err != nil {
+			return nil, err
+		}
+	}
+	for _, a := range g.referrers {
+		if !contains(list, a.Manifest.Digest()) {
+			missing = append(missing, a)
+			continue
+		}
+		content, err := s.onlyLayer(ctx, a.Manifest)
+		if notFound(err) {
+			missing = append(missing, a) // listed, and not served everywhere yet
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		found[a] = attest.Stored{Form: a.Form, Manifest: a.Manifest, Content: content}
+	}
+	layers := map[attest.Form][]attest.Stored{}
+	for _, a := range g.tags {
+		if layers[a.Form] == nil {
+			if layers[a.Form], err = s.findLayers(ctx, g.about, a.Form); err != nil {
+				return nil, err
+			}
+		}
+		stored, ok := among(layers[a.Form], a)
+		if !ok {
+			missing = append(missing, a)
+			continue
+		}
+		found[a] = stored
+	}
+	return missing, nil
+}
+
+// among finds an attachment among the layers of its tag.
+func among(layers []attest.Stored, a *attest.Attachment) (attest.Stored, bool) {
+	for _, l := range layers {
+		switch {
+		case a.Bundle == nil && bytes.Equal(l.Layer.Content, a.Document.Bytes):
+			return attest.Stored{Form: a.Form, Manifest: l.Manifest, Content: l.Layer.Content}, true
+		case a.Bundle != nil && l.Layer.Signature == a.Bundle.Layer.Signature && bytes.Equal(l.Layer.Content, a.Bundle.Layer.Content):
+			return l, true
+		}
+	}
+	return attest.Stored{}, false
+}
+
+// repair adds what is missing to the tags that several writers write.
+func (s *session) repair(ctx context.Context, missing []*attest.Attachment) error {
+	groups := byImage(missing)
+	for _, g := range groups {
+		var err error
+		if g.manifests, err = referrers(g); err != nil {
+			return err
+		}
+	}
+	return s.makeVisible(ctx, groups)
+}

@@ -1,0 +1,169 @@
+package report_test
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"seal-image/internal/attest"
+	"seal-image/internal/golden"
+	"seal-image/internal/problem"
+	"seal-image/internal/report"
+)
+
+// denied is how runs fail here.
+func denied() *problem.Problem {
+	return &problem.Problem{
+		Code: problem.RegistryDenied, What: "ghcr.io refuses to store what belongs to ghcr.io/acme/app.",
+		Why: "The token may read only.\nIt is that of a fork.", Fix: "Add to the job\n  permissions:\n    packages: write",
+	}
+}
+
+// partly is the result of a run of which one image failed half way, one could not be
+// resolved, one not be cataloged, and one is sealed.
+func partly(t *testing.T) *attest.Result {
+	t.Helper()
+	m := &sealer{}
+	return result(
+		m.seal(t, multi(), how{attached: 2, err: denied()}),
+		&attest.Seal{Ref: "ghcr.io/acme/none:v1", Err: &problem.Problem{Code: problem.ImageNotFound, What: "No."}},
+		m.dry(in("ghcr.io/acme/win", single(image("a", v1.Platform{OS: "windows", Architecture: "amd64"}))), how{
+			noSBOM: true, err: &problem.Problem{Code: problem.ImageUnsupported, What: "No."},
+		}),
+		m.seal(t, in("ghcr.io/acme/tool", plain()), how{existing: 1}),
+	)
+}
+
+func TestSummary(t *testing.T) {
+	t.Parallel()
+	withoutTag := plain()
+	withoutTag.Tags = nil
+	failed := fmt.Errorf("attach: %w", denied())
+	only := one(t, plain(), how{existing: 3, attached: -1})
+	onlyDocuments := one(t, plain(), how{existing: 3, plain: true})
+	for name, tt := range map[string]struct {
+		res *attest.Result
+		err error
+	}{
+		"multi":           {one(t, multi(), how{}), nil},
+		"multi-bundle":    {one(t, multi(), how{sign: attest.Bundles}), nil},
+		"one-image-index": {one(t, index(image("a", amd64)), how{}), nil},
+		"single-digest":   {one(t, withoutTag, how{}), nil},
+		"legacy":          {one(t, plain(), how{sign: attest.Legacy}), nil},
+		"formats":         {one(t, plain(), how{formats: []attest.Format{attest.SPDXJSON, attest.CycloneDXJSON, attest.SyftJSON}, plain: true}), nil},
+		"artifact":        {one(t, artifact(), how{noSBOM: true}), nil},
+		"existing":        {one(t, plain(), how{existing: 3}), nil},
+		"partly-existing": {one(t, plain(), how{existing: 1}), nil},
+		"skipped":         {one(t, plain(), how{refused: true}), nil},
+		"several":         {several(t), nil},
+
+		"dry-run":         {dryRun(multi()), nil},
+		"dry-run-several": {dryRun(multi(), in("quay.io/acme/tool", plain())), nil},
+
+		"failed-early":             {&attest.Result{}, denied()},
+		"failed-resolve":           {result(&attest.Seal{Ref: "ghcr.io/acme/none:v1", Err: denied()}), denied()},
+		"failed-attach":            {one(t, multi(), how{attached: 3, err: failed}), failed},
+		"failed-nothing-attached":  {one(t, plain(), how{attached: -1, err: failed}), failed},
+		"failed-some-existed":      {one(t, plain(), how{existing: 1, attached: 2, err: failed}), failed},
+		"failed-all-existed":       {only, failed},
+		"failed-document-attached": {onlyDocuments, failed},
+		"failed-several":           {partly(t), failed},
+		"failed-unknown":           {&attest.Result{}, errors.New("broken pipe")},
+
+		"foreign":        {foreign(t, 0), nil},
+		"foreign-failed": {foreign(t, 3), &problem.Problem{Code: problem.RegistryDenied, What: evil, Why: "a\n" + evil, Fix: "b\n" + evil}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := report.Summary(tt.res, tt.err)
+			golden.Compare(t, "summary/"+name+".md", got)
+			checkMarkdown(t, got)
+		})
+	}
+}
+
+var (
+	codeSpan  = regexp.MustCompile("`[^`\n]*`")
+	escaped   = regexp.MustCompile(`\\[[:punct:]]`)
+	codeBlock = regexp.MustCompile("(?ms)^```[a-z]+\n.*?^```$")
+	ourTitle  = regexp.MustCompile(`^(### (Sealed|Dry run: CODE)|#### CODE$)`)
+)
+
+// checkMarkdown makes sure that the structure is ours alone: what code and escapes hide
+// aside, there is no HTML, no emphasis and no link but those in the column of log entries,
+// and every row of a table has the cells of its head.
+func checkMarkdown(t *testing.T, markdown string) {
+	t.Helper()
+	outside := codeBlock.ReplaceAllString(markdown, "CODE")
+	outside = codeSpan.ReplaceAllString(outside, "CODE")
+	outside = escaped.ReplaceAllString(outside, "")
+	outside = regexp.MustCompile(`\[\d+\]\(<[^<>|\n\r]*>\)`).ReplaceAllString(outside, "LINK")
+	outside = regexp.MustCompile(`(?m)^\*\*Already public\*\*`).ReplaceAllString(outside, "")
+	for _, markup := range []string{"<", "**", "[", "](", "`", "\r", "@octocat"} {
+		if strings.Contains(outside, markup) {
+			t.Errorf("%q is markup in\n%s", markup, outside)
+		}
+	}
+	cells := 0
+	for i, line := range strings.Split(outside, "\n") {
+		if !strings.HasPrefix(line, "|") {
+			cells = 0
+			if strings.Contains(line, "|") || (i > 0 && strings.HasPrefix(line, "#") && !ourTitle.MatchString(line)) {
+				t.Errorf("line %d is not ours: %q", i, line)
+			}
+			continue
+		}
+		n := strings.Count(line, "|")
+		if cells != 0 && n != cells {
+			t.Errorf("row %q has %d bars, its table %d", line, n, cells)
+		}
+		cells = n
+	}
+}
+
+func TestSummaryBound(t *testing.T) {
+	t.Parallel()
+	var images []attest.Image
+	for i := range 20_000 {
+		images = append(images, image("a", v1.Platform{OS: "linux", Architecture: "amd64", Variant: fmt.Sprint("v", i)}))
+	}
+	got := report.Summary(result(&attest.Seal{Subject: index(images...)}), nil)
+	if len(got) > 1<<20-4096 {
+		t.Errorf("the summary has %d bytes; GitHub drops what has more than 1 MiB", len(got))
+	}
+	note := "|\n\nThe rest is in `results.json`.\n"
+	if !strings.HasSuffix(got, note) {
+		t.Errorf("the summary ends with %q, not after a row and with the note", got[len(got)-200:])
+	}
+
+	big := &problem.Problem{Code: problem.SBOMFailed, What: "It broke.", Why: "w", Fix: strings.Repeat("x", 2<<20)}
+	if got := report.Summary(&attest.Result{}, big); len(got) > 1<<20-4096 {
+		t.Errorf("a failure has a summary of %d bytes", len(got))
+	}
+}
+
+// TestPublic: the line of the job log that says what is public after a failure.
+func TestPublic(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	for _, c := range []struct {
+		name string
+		res  *attest.Result
+	}{
+		{"nothing", &attest.Result{}},
+		{"unresolved", result(&attest.Seal{Ref: "ghcr.io/acme/none:v1", Err: denied()})},
+		{"dry run", dryRun(multi())},
+		{"logged, not attached", one(t, plain(), how{attached: -1})},
+		{"some attached", one(t, plain(), how{attached: 2})},
+		{"some signed before", one(t, plain(), how{existing: 2, attached: 3})},
+		{"all signed before", one(t, plain(), how{existing: 3, attached: -1})},
+		{"several", partly(t)},
+	} {
+		fmt.Fprintf(&b, "%s: %s\n", c.name, report.Public(c.res))
+	}
+	golden.Compare(t, "public.txt", b.String())
+}

@@ -1,0 +1,74 @@
+package sbom
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/anchore/syft/syft/artifact"
+	"github.com/anchore/syft/syft/file"
+	"github.com/anchore/syft/syft/format/syftjson"
+	"github.com/anchore/syft/syft/format/syftjson/model"
+	"github.com/anchore/syft/syft/sbom"
+
+	"seal-image/internal/attest"
+)
+
+// documents are what was found in each format of the request, in order.
+func (found *catalogued) documents(req request) ([][]byte, error) {
+	if req.Options.Files == FilesNone {
+		forgetFiles(found.SBOM)
+	}
+	out := make([][]byte, 0, len(req.Options.Formats))
+	for _, format := range req.Options.Formats {
+		document, err := found.encode(req, format)
+		if err != nil {
+			return nil, fmt.Errorf("encode %s: %w", format, err)
+		}
+		out = append(out, document)
+	}
+	return out, nil
+}
+
+func (found *catalogued) encode(req request, format attest.Format) ([]byte, error) {
+	if format == attest.SyftJSON {
+		return found.syft()
+	}
+	doc, err := found.spdx(req)
+	if err != nil {
+		return nil, err
+	}
+	switch format {
+	case attest.SPDXJSON:
+		return compactJSON(doc)
+	case attest.SPDXTagValue:
+		return tagValue(doc)
+	case attest.CycloneDXJSON:
+		return found.cycloneDX(doc, req)
+	default:
+		return nil, errors.New("unknown format")
+	}
+}
+
+// syft encodes syft's own JSON. Packages that have name, version and place in common are in
+// no order there.
+func (found *catalogued) syft() ([]byte, error) {
+	doc := syftjson.ToFormatModel(*found.SBOM, syftjson.DefaultEncoderConfig())
+	slices.SortFunc(doc.Artifacts, func(a, b model.Package) int {
+		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Version, b.Version), strings.Compare(a.ID, b.ID))
+	})
+	return compactJSON(&doc)
+}
+
+// forgetFiles takes away the files that packages were found in or own, which syft keeps
+// even where no files are selected.
+func forgetFiles(found *sbom.SBOM) {
+	found.Artifacts.Unknowns = nil
+	found.Relationships = slices.DeleteFunc(found.Relationships, func(r artifact.Relationship) bool {
+		_, from := r.From.(file.Coordinates)
+		_, to := r.To.(file.Coordinates)
+		return from || to
+	})
+}

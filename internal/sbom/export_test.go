@@ -1,0 +1,53 @@
+package sbom
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+
+	"github.com/anchore/syft/syft"
+	"github.com/anchore/syft/syft/format/cyclonedxjson"
+	"github.com/anchore/syft/syft/format/spdxjson"
+	"github.com/anchore/syft/syft/pkg"
+	"github.com/anchore/syft/syft/sbom"
+	"github.com/spdx/tools-golang/spdx"
+	"github.com/spdx/tools-golang/spdx/v2/common"
+
+	"seal-image/internal/attest"
+)
+
+// SyftsOwn is the document that syft itself makes for the request at its defaults.
+func SyftsOwn(ctx context.Context, encoded []byte, format attest.Format) ([]byte, error) {
+	var req request
+	if err := json.Unmarshal(encoded, &req); err != nil {
+		return nil, err
+	}
+	image, done, err := open(ctx, req)
+	defer done()
+	if err != nil {
+		return nil, err
+	}
+	found, err := syft.CreateSBOM(ctx, image, syft.DefaultCreateSBOMConfig().WithTool("syft", "1.54.1"))
+	if err != nil {
+		return nil, err
+	}
+	var encoder sbom.FormatEncoder
+	if format == attest.SPDXJSON {
+		encoder, err = spdxjson.NewFormatEncoderWithConfig(spdxjson.EncoderConfig{Version: "2.3"})
+	} else {
+		encoder, err = cyclonedxjson.NewFormatEncoderWithConfig(cyclonedxjson.EncoderConfig{Version: "1.6"})
+	}
+	if err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	err = encoder.Encode(&b, *found)
+	return b.Bytes(), err
+}
+
+// Enrich fills a package of the document as of an empty one of syft's.
+func Enrich(p pkg.Package) *spdx.Package {
+	out := &spdx.Package{PackageSupplier: &common.Supplier{Supplier: noAssertion}}
+	enrich(out, p, locked{})
+	return out
+}

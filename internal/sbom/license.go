@@ -1,0 +1,35 @@
+package sbom
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/spdx/tools-golang/spdx"
+)
+
+var licenseRef = regexp.MustCompile(`(^|[^:A-Za-z0-9.-])(LicenseRef-[A-Za-z0-9.-]+)`)
+
+// defineLicenses defines the licenses of the document's own that expressions name and syft
+// leaves undefined.
+// https://spdx.github.io/spdx-spec/v2.3/other-licensing-information-detected/
+func defineLicenses(doc *spdx.Document) {
+	defined := map[string]bool{}
+	for _, l := range doc.OtherLicenses {
+		defined[l.LicenseIdentifier] = true
+	}
+	for _, p := range doc.Packages {
+		for _, match := range licenseRef.FindAllStringSubmatch(p.PackageLicenseDeclared+" "+p.PackageLicenseConcluded, -1) {
+			id := match[2]
+			if !defined[id] {
+				defined[id] = true
+				doc.OtherLicenses = append(doc.OtherLicenses, &spdx.OtherLicense{
+					LicenseIdentifier: id, LicenseName: strings.TrimPrefix(id, "LicenseRef-"), ExtractedText: noAssertion,
+				})
+			}
+		}
+	}
+	slices.SortFunc(doc.OtherLicenses, func(a, b *spdx.OtherLicense) int {
+		return strings.Compare(a.LicenseIdentifier, b.LicenseIdentifier)
+	})
+}

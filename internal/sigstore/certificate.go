@@ -1,0 +1,150 @@
+package sigstore
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sigstore/sigstore-go/pkg/fulcio/certificate"
+	"github.com/sigstore/sigstore-go/pkg/sign"
+	sigverify "github.com/sigstore/sigstore-go/pkg/verify"
+	"github.com/sigstore/sigstore/pkg/cryptoutils"
+
+	"seal-image/internal/attest"
+	"seal-image/internal/problem"
+)
+
+// certified is the key of the run with its certificate. It is the library's certificate
+// provider for every statement, so that one token and one certificate do for all.
+type certified struct {
+	sign.Keypair
+	der      []byte
+	chain    []*x509.Certificate // of the trust root, the root last
+	identity attest.Identity
+	since    time.Time
+}
+
+// GetCertificate implements [sign.CertificateProvider].
+func (c *certified) GetCertificate(context.Context, sign.Keypair, *sign.CertificateProviderOptions) ([]byte, error) {
+	return c.der, nil
+}
+
+// keyLife is how long a key is used. Its certificate is valid for ten minutes, in which the
+// log must have recorded the signature.
+const keyLife = 5 * time.Minute
+
+// certificate returns the key of the run, and a new one when it gets old.
+func (s *Signer) certificate(ctx context.Context, services *services) (*certified, error) {
+	s.mu.Lock()
+	key := s.key
+	s.mu.Unlock()
+	if key != nil && time.Since(key.since) < keyLife {
+		return key, nil
+	}
+	key, err := s.certify(ctx, services)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.key, s.identity = key, key.identity
+	return key, nil
+}
+
+// certify makes a key and has it certified. The certificate is checked before anything is
+// signed with it.
+func (s *Signer) certify(ctx context.Context, services *services) (*certified, error) {
+	since := time.Now()
+	token, claims, err := s.token(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.guardPrivate(claims, services); err != nil {
+		return nil, err
+	}
+	key, err := sign.NewEphemeralKeypair(nil) // ECDSA P-256
+	if err != nil {
+		return nil, fmt.Errorf("make key: %w", err)
+	}
+	fulcio := sign.NewFulcio(&sign.FulcioOptions{
+		BaseURL:   services.fulcio,
+		Timeout:   -1, // the run's context and the transport have the limits
+		Transport: fulcioGuard(ctx, s.options.Transport),
+	})
+	der, err := fulcio.GetCertificate(ctx, key, &sign.CertificateProviderOptions{IDToken: token.Reveal()})
+	if err != nil {
+		return nil, fmt.Errorf("get certificate: %w", err)
+	}
+	identity, err := claims.identity(s.options.Job.ServerURL)
+	if err != nil {
+		return nil, err
+	}
+	c := &certified{Keypair: key, der: der, identity: identity, since: since}
+	return c, c.check(services)
+}
+
+// check compares the certificate with the key, the identity and the trust root, so that
+// a wrong one never reaches the log.
+func (c *certified) check(s *services) error {
+	cert, err := x509.ParseCertificate(c.der)
+	if err != nil {
+		return badCertificate(err)
+	}
+	public, ok := c.GetPublicKey().(*ecdsa.PublicKey)
+	if !ok {
+		return badCertificate(errors.New("the key is not of the kind that was made"))
+	}
+	if err := cryptoutils.EqualKeys(cert.PublicKey, public); err != nil {
+		return badCertificate(err)
+	}
+	summary, err := certificate.SummarizeCertificate(cert)
+	if err != nil {
+		return badCertificate(err)
+	}
+	expected, err := exactly(c.identity)
+	if err != nil {
+		return err
+	}
+	if err := expected.Verify(summary); err != nil {
+		return badCertificate(err)
+	}
+	// Its own time, not ours: the clock of a self-hosted runner may be late. The log's
+	// time is what a verifier compares with.
+	chains, err := sigverify.VerifyLeafCertificate(cert.NotBefore, cert, s.root)
+	if err != nil {
+		return badCertificate(err)
+	}
+	c.chain = chains[0][1:]
+	if len(s.root.CTLogs()) > 0 {
+		if err := sigverify.VerifySignedCertificateTimestamp(chains, 1, s.root); err != nil {
+			return badCertificate(err)
+		}
+	}
+	return nil
+}
+
+// chain are the authorities above a certificate that was verified, the root last.
+func (s *services) chain(der []byte) ([]*x509.Certificate, error) {
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		return nil, err
+	}
+	chains, err := sigverify.VerifyLeafCertificate(cert.NotBefore, cert, s.root)
+	if err != nil {
+		return nil, err
+	}
+	return chains[0][1:], nil
+}
+
+func badCertificate(err error) error {
+	return &problem.Problem{
+		Code: problem.BundleInvalid,
+		What: "Fulcio, the certificate authority, gave a certificate that does not verify.",
+		Why:  err.Error(),
+		Fix:  "Nothing was signed. Check that trusted-root belongs to the Fulcio that signs, and that the clock of a self-hosted runner is right.",
+		Err:  err,
+	}
+}

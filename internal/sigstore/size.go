@@ -1,0 +1,47 @@
+package sigstore
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+
+	"seal-image/internal/attest"
+	"seal-image/internal/problem"
+)
+
+// maxPublicRequest is the size above which the public Rekor drops a request without a word:
+// https://github.com/sigstore/rekor/issues/2808. From half of that it has been seen to fail.
+// Other logs answer for themselves.
+const (
+	maxPublicRequest  = 4 << 20
+	warnPublicRequest = 2 << 20
+	aroundPayload     = 4 << 10 // certificate, signature and the rest of a request
+)
+
+// fits refuses what the log would not take, before anything is public.
+func (s *Signer) fits(ctx context.Context, services *services, statements []*attest.Statement) error {
+	for _, st := range statements {
+		// A log of version 1 gets the whole envelope, its payload in base64; of what is
+		// signed as it is, it gets a hash.
+		size := base64.StdEncoding.EncodedLen(len(st.Payload)) + aroundPayload
+		if size <= warnPublicRequest || st.IsSimpleSigning() || !below(services.rekor, "sigstore.dev") {
+			continue
+		}
+		if size > maxPublicRequest {
+			return tooLarge(st, size)
+		}
+		s.options.Log.WarnContext(ctx, fmt.Sprintf("The SBOM of %s makes a request of %.1f MiB; the public transparency log is known to drop requests from 2 MiB on, and refuses those above 4 MiB.", st.About.Ref, mib(size)))
+	}
+	return nil
+}
+
+func tooLarge(st *attest.Statement, size int) error {
+	return &problem.Problem{
+		Code: problem.SBOMTooLarge,
+		What: fmt.Sprintf("The SBOM of %s is too large for the public transparency log.", st.About.Ref),
+		Why:  fmt.Sprintf("It has %.1f MiB, which makes a request of %.1f MiB; the log refuses more than 4 MiB. Nothing about this image was signed.", mib(len(st.Payload)), mib(size)),
+		Fix:  "Leave files out with `sbom-files: none`, attach the SBOM without signing it with `attach-sbom: referrer`, or use a Rekor of your own: fulcio-url, rekor-url and trusted-root.",
+	}
+}
+
+func mib(bytes int) float64 { return float64(bytes) / (1 << 20) }

@@ -1,0 +1,106 @@
+package sigstore_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"seal-image/internal/problem"
+	"seal-image/internal/sigstore"
+)
+
+func TestServicesFromSigningConfig(t *testing.T) {
+	t.Parallel()
+	const tsa2URL = "http://tsa2.example.com/api/v1/timestamp"
+	both := service("http://rekor2.example.com", 2) + "," + service(rekorURL, 1)
+	other := strings.ReplaceAll(service(tsa2URL, 1), "example.com\",\"validFor", "example.org\",\"validFor")
+	two := service(tsaURL, 1) + "," + other
+	for name, c := range map[string]struct {
+		rekor, tsa, selector string
+		want                 map[string]int // requests by host, for one statement
+	}{
+		"Rekor 1 of 1 and 2":         {both, "", "ALL", map[string]int{"fulcio.example.com": 1, "rekor.example.com": 1}},
+		"all timestamp authorities":  {both, two, "ALL", map[string]int{"fulcio.example.com": 1, "rekor.example.com": 1, "tsa.example.com": 1, "tsa2.example.com": 1}},
+		"the only timestamp":         {both, service(tsaURL, 1), "ANY", map[string]int{"fulcio.example.com": 1, "rekor.example.com": 1, "tsa.example.com": 1}},
+		"any timestamp of authority": {both, two, "ANY", map[string]int{"fulcio.example.com": 1, "rekor.example.com": 1, "some tsa": 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			i := newInstance(t)
+			o := options(t, i, token(t, claims(nil)))
+			o.Instance = sigstore.Instance{TrustedRoot: i.trustedRoot(t), SigningConfig: signingConfig(c.rekor, c.tsa, c.selector)}
+			_, err := newSigner(t, o).Sign(t.Context(), three(t)[:1])
+			if name == "all timestamp authorities" {
+				// Both are the same authority here, and a verifier wants one of each.
+				goldenProblem(t, "timestamps-of-one", err)
+			} else if err != nil {
+				t.Fatal(err)
+			}
+			if c.want["some tsa"] > 0 {
+				i.requests["some tsa"] = i.requests["tsa.example.com"] + i.requests["tsa2.example.com"]
+				delete(i.requests, "tsa.example.com")
+				delete(i.requests, "tsa2.example.com")
+			}
+			if diff := cmp.Diff(c.want, i.requests); diff != "" {
+				t.Errorf("requests (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestBadFiles(t *testing.T) {
+	t.Parallel()
+	i := newInstance(t)
+	good := i.trustedRoot(t)
+	for name, c := range map[string]struct {
+		golden string
+		in     sigstore.Instance
+	}{
+		"trusted root":          {"bad-trusted-root", sigstore.Instance{TrustedRoot: []byte(`{"mediaType":"application/json"}`)}},
+		"signing config":        {"bad-signing-config", sigstore.Instance{TrustedRoot: good, SigningConfig: []byte(`{"mediaType":"application/json"}`)}},
+		"signing config, no CA": {"signing-config-no-fulcio", sigstore.Instance{TrustedRoot: good, SigningConfig: []byte(`{"mediaType":"application/vnd.dev.sigstore.signingconfig.v0.2+json"}`)}},
+		"several logs": {"signing-config-two-logs", sigstore.Instance{TrustedRoot: good, SigningConfig: []byte(strings.Replace(string(signingConfig(
+			service(rekorURL, 1)+","+strings.Replace(service("http://rekor3.example.com", 1), `"example.com"`, `"example.org"`, 1), "", "ALL")), `"ANY"`, `"ALL"`, 1))}},
+		"too few authorities": {"signing-config-few-tsa", sigstore.Instance{TrustedRoot: good, SigningConfig: signingConfig(service(rekorURL, 1), service(tsaURL, 2), "ALL")}},
+		"Rekor 2 alone":       {"signing-config-rekor-2", sigstore.Instance{TrustedRoot: good, SigningConfig: signingConfig(service("http://rekor2.example.com", 2), "", "ALL")}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := options(t, i, token(t, claims(nil)))
+			o.Instance = c.in
+			s, err := sigstore.New(o)
+			if err == nil {
+				_, err = s.Check(t.Context())
+			}
+			goldenProblem(t, c.golden, err)
+		})
+	}
+	for name, in := range map[string]sigstore.Instance{
+		"trusted root is not JSON":   {TrustedRoot: []byte("{")},
+		"signing config is not JSON": {TrustedRoot: good, SigningConfig: []byte("{")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := sigstore.New(sigstore.Options{Instance: in})
+			if problem.From(err) == nil || problem.From(err).Code != problem.InputInvalid {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
+// No file and no answer: the advice names the TUF repository.
+func TestTrustRootUnavailable(t *testing.T) {
+	t.Parallel()
+	i := newInstance(t)
+	o := options(t, i, token(t, claims(nil)))
+	o.Instance = sigstore.Instance{FulcioURL: fulcioURL, RekorURL: rekorURL, TUFURL: "http://tuf.example.com"}
+	_, err := newSigner(t, o).Check(t.Context())
+	goldenProblem(t, "trust-root", err)
+	for host := range i.requests {
+		if host != "tuf.example.com" {
+			t.Errorf("%s was asked", host)
+		}
+	}
+}

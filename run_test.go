@@ -1,0 +1,189 @@
+package main
+
+import (
+	"bytes"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"seal-image/internal/harness"
+)
+
+// stepRun is one run of the action.
+type stepRun struct {
+	runner *harness.Runner
+	inputs map[string]string
+	exit   int // wanted
+	cmd    *exec.Cmd
+	stdout signaller
+	stderr bytes.Buffer
+}
+
+// seal [-exit N] [-signal NAME LINE] [-start NAME] input=value ... VARIABLE=value ...: runs
+// the action as the runner would. Names in lower case are inputs, names in upper case are
+// variables of the job; VARIABLE= takes one away. The sandbox's TUF repository is the
+// default trust. With -signal, the process gets INT or TERM when its log has LINE. With
+// -start, the run goes on in the background, on a runner of its own, until `finish NAME`.
+//
+// Whatever the outcome, no secret may appear anywhere; after a failure
+// there must be no output.
+func runSeal(ts *testscript.TestScript, neg bool, args []string) {
+	s := of(ts)
+	if neg {
+		ts.Fatalf("use: seal -exit N")
+	}
+	r := &stepRun{runner: s.runner}
+	background := ""
+	if len(args) > 1 && args[0] == "-exit" {
+		n, err := strconv.Atoi(args[1])
+		ts.Check(err)
+		r.exit, args = n, args[2:]
+	}
+	if len(args) > 2 && args[0] == "-signal" {
+		r.stdout.signal = map[string]os.Signal{"INT": os.Interrupt, "TERM": syscall.SIGTERM}[args[1]]
+		r.stdout.line, args = args[2], args[3:]
+	}
+	if len(args) > 1 && args[0] == "-start" {
+		runner, err := harness.NewRunner(filepath.Join(ts.Getenv("WORK"), "runner-"+args[1]), s.job)
+		ts.Check(err)
+		r.runner, background, args = runner, args[1], args[2:]
+	}
+	r.start(ts, s, args)
+	if background == "" {
+		r.finish(ts, s)
+		return
+	}
+	s.background[background] = r
+}
+
+// finish NAME: waits for the run that `seal -start NAME` began, and judges it.
+func finish(ts *testscript.TestScript, neg bool, args []string) {
+	s := of(ts)
+	if neg || len(args) != 1 || s.background[args[0]] == nil {
+		ts.Fatalf("usage: finish NAME, after seal -start NAME")
+	}
+	s.background[args[0]].finish(ts, s)
+	delete(s.background, args[0])
+}
+
+func (r *stepRun) start(ts *testscript.TestScript, s *script, args []string) {
+	r.inputs = map[string]string{"tuf-url": s.job.TUFURL, "tuf-root": s.job.TUFRoot, "github-token": "ghs_sandbox0123456789"}
+	variables := []string{"RUNNER_DEBUG=1"} // the log of the requests is looked through as well
+	for _, arg := range args {
+		name, value, ok := strings.Cut(arg, "=")
+		switch {
+		case !ok:
+			ts.Fatalf("%q is neither input=value nor VARIABLE=value", arg)
+		case name == strings.ToLower(name):
+			r.inputs[name] = strings.ReplaceAll(value, `\n`, "\n")
+		default:
+			variables = append(variables, arg)
+		}
+	}
+	ts.Check(os.WriteFile(r.runner.Output, nil, 0o644))
+	ts.Check(os.WriteFile(r.runner.Summary, nil, 0o644))
+	r.cmd = exec.Command("seal-image")
+	r.cmd.Env = withVariables(r.runner.Environment(r.inputs), variables)
+	r.cmd.Dir = r.runner.Workspace
+	r.cmd.Stdout, r.cmd.Stderr = &r.stdout, &r.stderr
+	ts.Check(r.cmd.Start())
+	r.stdout.process.Store(r.cmd.Process)
+}
+
+func (r *stepRun) finish(ts *testscript.TestScript, s *script) {
+	err := r.cmd.Wait()
+	if _, isExit := errors.AsType[*exec.ExitError](err); err != nil && !isExit {
+		ts.Check(err)
+	}
+	s.stdout = r.stdout.text.String()
+	fmt.Fprint(ts.Stdout(), masked.ReplaceAllString(s.stdout, "::add-mask::***\n"))
+	fmt.Fprint(ts.Stderr(), r.stderr.String())
+	s.sweep(ts, r, s.stdout+r.stderr.String())
+	if got := r.cmd.ProcessState.ExitCode(); got != r.exit {
+		ts.Fatalf("exit status %d, want %d", got, r.exit)
+	}
+	if written, _ := r.runner.Outputs(); r.exit != 0 && len(written) > 0 {
+		ts.Fatalf("a failed run has outputs: %v", written)
+	}
+	if left, err := os.ReadDir(r.runner.Temp); err != nil || len(left) > 0 {
+		ts.Fatalf("left in RUNNER_TEMP: %v %v", left, err)
+	}
+}
+
+// signaller keeps what is written to it, and signals the process at a line.
+type signaller struct {
+	text    bytes.Buffer
+	signal  os.Signal
+	line    string
+	process atomic.Pointer[os.Process]
+}
+
+func (s *signaller) Write(p []byte) (int, error) {
+	n, err := s.text.Write(p)
+	if process := s.process.Load(); process != nil && s.signal != nil && strings.Contains(s.text.String(), s.line) {
+		signal := s.signal
+		s.signal = nil
+		return n, errors.Join(err, process.Signal(signal))
+	}
+	return n, err
+}
+
+// withVariables replaces variables; an empty value removes one.
+func withVariables(env, variables []string) []string {
+	for _, v := range variables {
+		name, value, _ := strings.Cut(v, "=")
+		env = slices.DeleteFunc(env, func(e string) bool { return strings.HasPrefix(e, name+"=") })
+		if value != "" {
+			env = append(env, v)
+		}
+	}
+	return env
+}
+
+// masked are the lines with which the action tells the runner what to mask.
+var masked = regexp.MustCompile(`(?m)^::add-mask::.*\n`)
+
+var jwt = regexp.MustCompile(`eyJ[\w-]+\.eyJ[\w-]+\.[\w-]+`)
+
+// sweep looks for secrets in all that the run has left: its log (but for the lines with
+// which it tells the runner what to mask), the outputs, the summary and the files.
+func (s *script) sweep(ts *testscript.TestScript, r *stepRun, log string) {
+	secrets := []string{s.job.IDTokenRequestToken, s.job.RegistryPassword, s.job.RegistryReaderPassword, r.inputs["registry-password"], r.inputs["github-token"]}
+	for _, user := range []string{s.job.RegistryUsername, s.job.RegistryReaderUsername, r.inputs["registry-username"], "octocat"} {
+		for _, password := range secrets[1:5] {
+			if user != "" && password != "" { // as they stand in an Authorization header
+				secrets = append(secrets, base64.StdEncoding.EncodeToString([]byte(user+":"+password)))
+			}
+		}
+	}
+	look := func(where, text string) {
+		for _, secret := range secrets {
+			if secret != "" && strings.Contains(text, secret) {
+				ts.Fatalf("%s contains a secret of the job", where)
+			}
+		}
+		if token := jwt.FindString(text); token != "" {
+			ts.Fatalf("%s contains a token", where)
+		}
+	}
+	look("the log", masked.ReplaceAllString(log, ""))
+	ts.Check(filepath.WalkDir(filepath.Dir(r.runner.Workspace), func(path string, entry os.DirEntry, err error) error {
+		if err != nil || !entry.Type().IsRegular() || entry.Name() == "config.json" {
+			return err // the user's own credentials stay where the user put them
+		}
+		content, err := os.ReadFile(path)
+		look(path, string(content))
+		return err
+	}))
+}
