@@ -9,7 +9,7 @@ export GOFLAGS     := -trimpath -buildvcs=false
 export GOWORK      := off
 
 BIN     := $(CURDIR)/.bin
-MODULES := . internal/sandbox internal/peers testdata/images/hello
+MODULES := . internal/sandbox internal/peers internal/peers/cosign24 internal/peers/cosign26 internal/peers/sbomtools testdata/images/hello
 
 # The first test compiles the sandbox and cosign, which takes minutes with a cold cache.
 TEST := go test -timeout 40m
@@ -21,7 +21,7 @@ ACTIONLINT := $(BIN)/v1.7.12/actionlint
 GOFUMPT    := $(BIN)/v0.12.0/gofumpt
 GOVULN     := $(BIN)/v1.9.0/govulncheck
 
-.PHONY: demo test golden race lint tidy vuln ci clean
+.PHONY: demo test test-matrix test-load golden race lint tidy vuln ci clean
 
 demo: ## seal a two-platform image on a real Sigstore on loopback, and verify it
 	go run ./internal/demo
@@ -30,6 +30,15 @@ test: ## unit and script tests of all modules; scripts wait more than they compu
 	$(TEST) -parallel 6 ./...
 	cd internal/sandbox && $(TEST) ./...
 
+# go test runs in the package's folder, so the path is absolute.
+MATRIX_OUT ?= $(BIN)/matrix.md
+
+test-matrix: ## every pinned cosign judges every format on every registry, and SBOM tools judge the documents
+	MATRIX_OUT=$(MATRIX_OUT) $(TEST) -count=1 -tags matrix -run 'TestMatrix|TestJudges' -v ./internal/matrix ./internal/sbom
+
+test-load: ## 20 runs seal one digest at the same time, 10 times; nothing is lost
+	$(TEST) -count=1 -tags load -v ./internal/load
+
 golden: ## rewrite golden files and the texts of scripts
 	UPDATE=1 $(TEST) -parallel 6 ./...
 
@@ -37,7 +46,7 @@ race: | $(BIN)/cc ## the tests of the action under the race detector
 	CGO_ENABLED=1 $(TEST) -race -parallel 4 ./...
 
 lint: tidy | $(GOLANGCI) $(ACTIONLINT) $(GOFUMPT) ## vet, gofumpt, golangci-lint, actionlint, tidy
-	go vet ./...
+	go vet -tags matrix,load ./...
 	cd internal/sandbox && go vet ./...
 	test -z "$$($(GOFUMPT) -l . | tee /dev/stderr)"
 	$(GOLANGCI) run
@@ -50,7 +59,7 @@ tidy: ## go.mod and go.sum of every module say what is needed
 vuln: | $(GOVULN) ## known vulnerabilities; needs the database at vuln.go.dev
 	$(GOVULN) ./...
 
-ci: lint test race
+ci: lint test race test-matrix
 
 clean:
 	rm -rf $(BIN)

@@ -29,6 +29,8 @@ var arrows = map[string][]string{
 	"golden":  {},
 	"harness": {},
 	"demo":    {"harness"},
+	"matrix":  {},
+	"load":    {},
 }
 
 // owners says which packages may import a dependency, by the longest prefix of its path

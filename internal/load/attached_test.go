@@ -1,0 +1,119 @@
+//go:build load
+
+package load_test
+
+import (
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+)
+
+// Where each process attaches something.
+const (
+	signatureBundle = "the bundle of the signature"
+	documentBundle  = "the bundle of the SBOM"
+	signatureTag    = "the tag .sig"
+	documentTag     = "the tag .att"
+)
+
+var places = []string{signatureBundle, documentBundle, signatureTag, documentTag}
+
+// attached reads, without the action's code, whose certificates are in each place.
+func attached(t *testing.T, ref name.Digest) map[string]map[string]bool {
+	t.Helper()
+	found := map[string]map[string]bool{}
+	for _, place := range places {
+		found[place] = map[string]bool{}
+	}
+	tag := strings.Replace(ref.DigestStr(), ":", "-", 1)
+	readBundles(t, ref.Context().Tag(tag), found)
+	readTag(t, ref.Context().Tag(tag+".sig"), found[signatureTag])
+	readTag(t, ref.Context().Tag(tag+".att"), found[documentTag])
+	return found
+}
+
+// readBundles reads every bundle of the index that stands in for the referrers API.
+func readBundles(t *testing.T, tag name.Tag, found map[string]map[string]bool) {
+	t.Helper()
+	index := must(remote.Index(tag, remote.WithContext(t.Context())))(t)
+	for _, d := range must(index.IndexManifest())(t).Manifests {
+		place, owner := readBundle(t, tag.Context().Digest(d.Digest.String()))
+		found[place][owner] = true
+	}
+}
+
+func readBundle(t *testing.T, ref name.Digest) (place, owner string) {
+	t.Helper()
+	var bundle struct {
+		Material struct {
+			Certificate struct {
+				DER []byte `json:"rawBytes"`
+			} `json:"certificate"`
+		} `json:"verificationMaterial"`
+		Envelope struct {
+			Payload []byte `json:"payload"`
+		} `json:"dsseEnvelope"`
+	}
+	unmarshal(t, onlyLayer(t, ref), &bundle)
+	var statement struct {
+		PredicateType string `json:"predicateType"`
+	}
+	unmarshal(t, bundle.Envelope.Payload, &statement)
+	switch statement.PredicateType {
+	case "https://sigstore.dev/cosign/sign/v1":
+		place = signatureBundle
+	case "https://spdx.dev/Document":
+		place = documentBundle
+	default:
+		t.Fatalf("%s is a bundle of %q", ref, statement.PredicateType)
+	}
+	return place, subject(t, bundle.Material.Certificate.DER)
+}
+
+// readTag reads the layers below a tag of cosign's.
+func readTag(t *testing.T, tag name.Tag, found map[string]bool) {
+	t.Helper()
+	image := must(remote.Image(tag, remote.WithContext(t.Context())))(t)
+	for _, layer := range must(image.Manifest())(t).Layers {
+		block, _ := pem.Decode([]byte(layer.Annotations["dev.sigstore.cosign/certificate"]))
+		if block == nil {
+			t.Fatalf("a layer of %s has no certificate", tag)
+		}
+		found[subject(t, block.Bytes)] = true
+	}
+}
+
+// subject is the identity that a certificate of Fulcio names.
+func subject(t *testing.T, der []byte) string {
+	t.Helper()
+	certificate := must(x509.ParseCertificate(der))(t)
+	if len(certificate.URIs) != 1 {
+		t.Fatalf("a certificate names %v", certificate.URIs)
+	}
+	return certificate.URIs[0].String()
+}
+
+func onlyLayer(t *testing.T, ref name.Digest) []byte {
+	t.Helper()
+	image := must(remote.Image(ref, remote.WithContext(t.Context())))(t)
+	layers := must(image.Layers())(t)
+	if len(layers) != 1 {
+		t.Fatalf("%s has %d layers, want one", ref, len(layers))
+	}
+	content := must(layers[0].Compressed())(t) // as it is stored
+	defer content.Close()
+	return must(io.ReadAll(content))(t)
+}
+
+func unmarshal(t *testing.T, content []byte, into any) {
+	t.Helper()
+	if err := json.Unmarshal(content, into); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,158 @@
+//go:build matrix
+
+package matrix_test
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"seal-image/internal/harness"
+)
+
+// root is the folder of the repository.
+const root = "../.."
+
+// bench is what the test works with.
+type bench struct {
+	dir        string
+	tools      *harness.Tools
+	action     string
+	job        *harness.Job
+	registries []registry
+	images     map[string]testImage // by kind
+	cosigns    map[string]*cosign   // by the verifier's name
+}
+
+// testImage is what the sandbox says of an image that it made.
+type testImage struct {
+	Digest string `json:"digest"`
+	Images []struct {
+		Digest string `json:"digest"`
+	} `json:"images"`
+}
+
+func newBench(t *testing.T) *bench {
+	t.Helper()
+	b := &bench{dir: openDir(t), images: map[string]testImage{}, cosigns: map[string]*cosign{}}
+	b.tools = must(harness.Build(t.Context(), root, true))(t)
+	b.action = must(harness.BuildAction(t.Context(), root))(t)
+	b.startSandbox(t)
+	b.registries = []registry{
+		{name: "referrers API", host: b.job.Registry},
+		{name: "no referrers API", host: b.job.RegistryNoReferrers},
+		{name: "distribution 3", host: b.job.RegistryDistribution},
+		{name: "docker-registry 2.8", host: startDockerRegistry(t, b.tools.Dir)},
+	}
+	for _, kind := range append([]string{unsigned}, sealed...) {
+		b.images[kind] = must(readImage(b.tools.Images, kind))(t)
+	}
+	for i, v := range verifiers {
+		program := must(b.buildCosign(t.Context(), v.peer))(t)
+		dir := filepath.Join(b.dir, fmt.Sprintf("cosign-%d", i))
+		b.cosigns[v.name] = must(newCosign(t.Context(), program, dir, b.job))(t)
+	}
+	return b
+}
+
+// openDir is a folder that the child of the action, another user, can pass through;
+// t.TempDir is not.
+func openDir(t *testing.T) string {
+	t.Helper()
+	dir := must(os.MkdirTemp("", "seal-image-matrix-"))(t) //nolint:usetesting // see above
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Errorf("clean up: %v", err)
+		}
+	})
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// must wraps a call that cannot fail in a test that is right.
+func must[T any](v T, err error) func(*testing.T) T {
+	return func(t *testing.T) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+}
+
+func (b *bench) startSandbox(t *testing.T) {
+	t.Helper()
+	ctx := context.WithoutCancel(t.Context()) // it is stopped, not killed
+	sandbox := must(harness.Start(ctx, b.tools.Sandbox))(t)
+	t.Cleanup(func() {
+		if err := sandbox.Stop(); err != nil {
+			t.Errorf("stop sandbox: %v", err)
+		}
+	})
+	b.job = sandbox.First
+}
+
+// buildCosign builds the cosign of a module below internal/peers.
+func (b *bench) buildCosign(ctx context.Context, peer string) (string, error) {
+	if peer == "" {
+		return b.tools.Cosign, nil
+	}
+	program := filepath.Join(b.tools.Dir, peer)
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w",
+		"-o", program, "github.com/sigstore/cosign/v2/cmd/cosign")
+	cmd.Dir = filepath.Join(root, "internal/peers", peer)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
+	if words, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build %s: %w\n%s", peer, err, words)
+	}
+	return program, nil
+}
+
+func readImage(dir, kind string) (testImage, error) {
+	var image testImage
+	content, err := os.ReadFile(filepath.Join(dir, kind+".json"))
+	if err != nil {
+		return image, err
+	}
+	return image, json.Unmarshal(content, &image)
+}
+
+// push puts a test image into a repository.
+func (b *bench) push(ctx context.Context, kind, repository string) error {
+	cmd := exec.CommandContext(ctx, b.tools.Sandbox, "push", filepath.Join(b.tools.Images, kind), repository+":"+kind)
+	if words, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("push %s to %s: %w\n%s", kind, repository, err, words)
+	}
+	return nil
+}
+
+// seal pushes a test image and runs the action on it, with more inputs.
+func (b *bench) seal(ctx context.Context, kind, repository string, more map[string]string) (*harness.Runner, error) {
+	if err := b.push(ctx, kind, repository); err != nil {
+		return nil, err
+	}
+	runner, err := harness.NewRunner(filepath.Join(b.dir, rand.Text()), b.job)
+	if err != nil {
+		return nil, err
+	}
+	inputs := map[string]string{
+		"image": repository + ":" + kind, "digest": b.images[kind].Digest, "allow-http-registry": "true",
+		"tuf-url": b.job.TUFURL, "tuf-root": b.job.TUFRoot, "github-token": "ghs_sandbox0123456789",
+	}
+	maps.Copy(inputs, more)
+	cmd := exec.CommandContext(ctx, b.action)
+	cmd.Env = runner.Environment(inputs)
+	cmd.Dir = runner.Workspace
+	if words, err := cmd.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("seal %s in %s with %v: %w\n%s", kind, repository, more, err, words)
+	}
+	return runner, nil
+}
