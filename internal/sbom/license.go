@@ -1,6 +1,7 @@
 package sbom
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -32,4 +33,24 @@ func defineLicenses(doc *spdx.Document) {
 	slices.SortFunc(doc.OtherLicenses, func(a, b *spdx.OtherLicense) int {
 		return strings.Compare(a.LicenseIdentifier, b.LicenseIdentifier)
 	})
+}
+
+// conclude takes the license that a package database declares for the conclusion about the
+// package, where that is an expression of SPDX, and returns the sentence that tells so; ""
+// if there is none. A text of the database's own (LicenseRef-...) concludes nothing.
+// https://spdx.github.io/spdx-spec/v2.3/package-information/#713-concluded-license-field
+func conclude(packages []*spdx.Package) string {
+	n := 0
+	for _, p := range packages {
+		declared := p.PackageLicenseDeclared
+		if p.PackageLicenseConcluded != noAssertion || declared == noAssertion || declared == "NONE" || declared == "" || strings.Contains(declared, "LicenseRef-") {
+			continue
+		}
+		p.PackageLicenseConcluded = declared
+		n++
+	}
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("The concluded licenses of %d are those that the package databases declare; no file was scanned for licenses.", n)
 }

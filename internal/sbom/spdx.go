@@ -34,7 +34,7 @@ func (found *catalogued) spdx(req request) (*spdx.Document, error) {
 	doc.DocumentNamespace = req.namespace(req.Repository, req.parts()...)
 	doc.CreationInfo.Created = req.created()
 	doc.CreationInfo.Creators = req.creators()
-	doc.CreationInfo.CreatorComment = gaps(packages)
+	doc.CreationInfo.CreatorComment = strings.TrimSpace(gaps(packages) + " " + conclude(packages))
 	order(doc)
 	return doc, nil
 }
