@@ -58,6 +58,7 @@ func TestScript(t *testing.T) {
 			"held":      held,
 			"release":   release,
 			"layers":    layers,
+			"fill":      fill,
 			"written":   written,
 			"details":   details,
 

@@ -12,10 +12,14 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/static"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -99,4 +103,23 @@ func dockerConfig(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	ts.Check(os.MkdirAll(args[0], 0o755))
 	ts.Check(os.WriteFile(filepath.Join(args[0], "config.json"), content, 0o600))
+}
+
+// fill REPO:TAG N: puts N signatures of somebody under one of cosign's tags.
+func fill(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: fill REPO:TAG N")
+	}
+	ref, err := name.NewTag(args[0])
+	ts.Check(err)
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	layer := static.NewLayer([]byte("{}"), "application/vnd.dev.cosign.simplesigning.v1+json")
+	adds := make([]mutate.Addendum, n)
+	for i := range adds {
+		adds[i] = mutate.Addendum{Layer: layer, Annotations: map[string]string{"dev.cosignproject.cosign/signature": strconv.Itoa(i)}}
+	}
+	img, err := mutate.Append(mutate.MediaType(empty.Image, types.OCIManifestSchema1), adds...)
+	ts.Check(err)
+	ts.Check(remote.Write(ref, img))
 }

@@ -55,7 +55,7 @@ func runSeal(ts *testscript.TestScript, neg bool, args []string) {
 		r.stdout.line, args = args[2], args[3:]
 	}
 	if len(args) > 1 && args[0] == "-start" {
-		runner, err := harness.NewRunner(filepath.Join(ts.Getenv("WORK"), "runner-"+args[1]), s.job)
+		runner, err := newRunner(filepath.Join(ts.Getenv("WORK"), "runner-"+args[1]), s.job)
 		ts.Check(err)
 		r.runner, background, args = runner, args[1], args[2:]
 	}

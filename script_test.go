@@ -36,7 +36,7 @@ type script struct {
 type scriptKey struct{}
 
 func newScript(env *testscript.Env, tools *harness.Tools, job *harness.Job) error {
-	runner, err := harness.NewRunner(filepath.Join(env.WorkDir, "github"), job)
+	runner, err := newRunner(filepath.Join(env.WorkDir, "github"), job)
 	if err != nil {
 		return err
 	}
@@ -69,6 +69,23 @@ func newScript(env *testscript.Env, tools *harness.Tools, job *harness.Job) erro
 		env.Setenv(strings.ToUpper(name)+"_APP", host+repository)
 	}
 	return nil
+}
+
+// given is an SBOM that every workspace has, for scripts that are not about what syft finds.
+const given = `{"spdxVersion": "SPDX-2.3", "dataLicense": "CC0-1.0", "SPDXID": "SPDXRef-DOCUMENT",
+  "name": "given", "documentNamespace": "https://example.com/given",
+  "creationInfo": {"created": "2026-01-01T00:00:00Z", "creators": ["Organization: Acme"]},
+  "packages": [{"name": "a", "SPDXID": "SPDXRef-a", "downloadLocation": "NOASSERTION", "versionInfo": "1"}],
+  "relationships": [{"spdxElementId": "SPDXRef-DOCUMENT", "relationshipType": "DESCRIBES", "relatedSpdxElement": "SPDXRef-a"}]}
+`
+
+// newRunner makes a runner whose workspace has the file given.spdx.json.
+func newRunner(dir string, job *harness.Job) (*harness.Runner, error) {
+	runner, err := harness.NewRunner(dir, job)
+	if err != nil {
+		return nil, err
+	}
+	return runner, os.WriteFile(filepath.Join(runner.Workspace, "given.spdx.json"), []byte(given), 0o644)
 }
 
 func of(ts *testscript.TestScript) *script { return ts.Value(scriptKey{}).(*script) }

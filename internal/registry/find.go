@@ -28,11 +28,7 @@ func (c *Client) Find(ctx context.Context, m attest.Manifest, forms []attest.For
 	}
 	var out []attest.Stored
 	for _, form := range forms {
-		find := s.findLayers
-		if form == attest.FormBundle {
-			find = s.findBundles
-		}
-		found, err := find(ctx, m, form)
+		found, err := s.find(ctx, m, form)
 		if err != nil {
 			return nil, c.explainFind(err, m)
 		}
@@ -41,9 +37,16 @@ func (c *Client) Find(ctx context.Context, m attest.Manifest, forms []attest.For
 	return out, nil
 }
 
+func (s *session) find(ctx context.Context, m attest.Manifest, form attest.Form) ([]attest.Stored, error) {
+	if form == attest.FormBundle {
+		return s.findBundles(ctx, m)
+	}
+	return s.findLayers(ctx, m, form, newest)
+}
+
 // findBundles reads the bundles among the referrers. Some registries do not tell the
 // artifact type or the annotations of what they list.
-func (s *session) findBundles(ctx context.Context, m attest.Manifest, form attest.Form) ([]attest.Stored, error) {
+func (s *session) findBundles(ctx context.Context, m attest.Manifest) ([]attest.Stored, error) {
 	list, err := s.list(ctx, m)
 	if err != nil {
 		return nil, err
@@ -52,7 +55,11 @@ func (s *session) findBundles(ctx context.Context, m attest.Manifest, form attes
 		return d.ArtifactType != "" && d.ArtifactType != attest.BundleMediaType && d.ArtifactType != string(emptyConfigType)
 	})
 	var out []attest.Stored
+	total := 0
 	for _, d := range newest(list) {
+		if total > maxBytes {
+			break // somebody stores what is no signature
+		}
 		content, err := s.onlyLayer(ctx, manifest(s.repo, d))
 		if notFound(err) || errors.Is(err, errNoBundle) {
 			continue
@@ -60,7 +67,8 @@ func (s *session) findBundles(ctx context.Context, m attest.Manifest, form attes
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, attest.Stored{Form: form, Manifest: manifest(s.repo, d), Content: content})
+		total += len(content)
+		out = append(out, attest.Stored{Form: attest.FormBundle, Manifest: manifest(s.repo, d), Content: content})
 	}
 	return out, nil
 }
@@ -92,9 +100,9 @@ func (s *session) onlyLayer(ctx context.Context, m attest.Manifest) ([]byte, err
 	return blob, err
 }
 
-// findLayers reads the layers under one of cosign's tags. Those of a `.sig` mostly have the
-// same content, which is read once.
-func (s *session) findLayers(ctx context.Context, m attest.Manifest, form attest.Form) ([]attest.Stored, error) {
+// findLayers reads the layers under one of cosign's tags that choose returns. Those of a
+// `.sig` mostly have the same content, which is read once.
+func (s *session) findLayers(ctx context.Context, m attest.Manifest, form attest.Form, choose func([]v1.Descriptor) []v1.Descriptor) ([]attest.Stored, error) {
 	img, err := s.taggedImage(ctx, cosignTag(m, form))
 	if err != nil {
 		return nil, err
@@ -107,10 +115,11 @@ func (s *session) findLayers(ctx context.Context, m attest.Manifest, form attest
 	if err := s.pointTo(at, img); err != nil {
 		return nil, err
 	}
-	contents := map[v1.Hash][]byte{}
+	contents, left := map[v1.Hash][]byte{}, int64(maxBytes)
 	var out []attest.Stored
-	for _, d := range newest(have.Layers) {
-		if _, known := contents[d.Digest]; !known {
+	for _, d := range choose(have.Layers) {
+		if _, known := contents[d.Digest]; !known && d.Size <= left {
+			left -= d.Size
 			content, err := read(img, d.Digest)
 			if err != nil && !notFound(err) {
 				return nil, err
@@ -118,7 +127,7 @@ func (s *session) findLayers(ctx context.Context, m attest.Manifest, form attest
 			contents[d.Digest] = content
 		}
 		if contents[d.Digest] == nil {
-			continue // not served everywhere yet, or no longer
+			continue // not served everywhere yet, or no longer, or too much
 		}
 		out = append(out, attest.Stored{Form: form, Manifest: at[0].Manifest, Layer: attest.Layer{
 			Content:     contents[d.Digest],

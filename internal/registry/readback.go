@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -85,8 +86,8 @@ func (s *session) look(ctx context.Context, g *group, found map[*attest.Attachme
 	}
 	layers := map[attest.Form][]attest.Stored{}
 	for _, a := range g.tags {
-		if layers[a.Form] == nil {
-			if layers[a.Form], err = s.findLayers(ctx, g.about, a.Form); err != nil {
+		if _, asked := layers[a.Form]; !asked {
+			if layers[a.Form], err = s.findLayers(ctx, g.about, a.Form, ours(g.tags)); err != nil {
 				return nil, err
 			}
 		}
@@ -98,6 +99,25 @@ func (s *session) look(ctx context.Context, g *group, found map[*attest.Attachme
 		found[a] = stored
 	}
 	return missing, nil
+}
+
+// ours chooses the layers that have the content of an attachment: under a tag there may be
+// hundreds of others.
+func ours(made []*attest.Attachment) func([]v1.Descriptor) []v1.Descriptor {
+	wanted := map[v1.Hash]bool{}
+	for _, a := range made {
+		content := []byte(nil)
+		if a.Bundle != nil {
+			content = a.Bundle.Layer.Content
+		} else {
+			content = a.Document.Bytes
+		}
+		digest, _, _ := v1.SHA256(bytes.NewReader(content)) // memory can be read
+		wanted[digest] = true
+	}
+	return func(layers []v1.Descriptor) []v1.Descriptor {
+		return slices.DeleteFunc(slices.Clone(layers), func(d v1.Descriptor) bool { return !wanted[d.Digest] })
+	}
 }
 
 // among finds an attachment among the layers of its tag.
