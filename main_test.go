@@ -2,13 +2,13 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"seal-image/internal/harness"
+	"seal-image/internal/suite"
 )
 
 func TestMain(m *testing.M) {
@@ -24,18 +24,10 @@ func TestScript(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sandbox, err := harness.Start(ctx, tools.Sandbox)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := sandbox.Stop(); err != nil {
-			t.Errorf("stop sandbox: %v", err)
-		}
-	})
+	sandbox := suite.Start(t, tools)
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
-		WorkdirRoot:         workdir(t),
+		WorkdirRoot:         suite.OpenDir(t),
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		UpdateScripts:       os.Getenv("UPDATE") != "",
@@ -70,23 +62,4 @@ func TestScript(t *testing.T) {
 			"entry":          entry,
 		},
 	})
-}
-
-// workdir is a folder that the child of the action, another user, can pass through;
-// t.TempDir is not.
-func workdir(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "seal-image-scripts-") //nolint:usetesting // see above
-	if err == nil {
-		err = os.Chmod(dir, 0o755)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := os.RemoveAll(dir); err != nil {
-			t.Error(fmt.Errorf("clean up: %w", err))
-		}
-	})
-	return dir
 }

@@ -28,6 +28,7 @@ var arrows = map[string][]string{
 	// Not part of the action.
 	"golden":  {},
 	"harness": {},
+	"suite":   {"harness"},
 	"demo":    {"harness"},
 	"matrix":  {},
 	"load":    {},
@@ -38,7 +39,7 @@ var arrows = map[string][]string{
 var owners = map[string][]string{
 	"github.com/anchore/": {"sbom"},
 	"modernc.org/sqlite":  {"sbom"},
-	"github.com/google/go-containerregistry/pkg/v1/remote": {"registry"},
+	"github.com/google/go-containerregistry/pkg/v1/remote": {"registry", "suite"},
 	"github.com/google/go-containerregistry/pkg/v1/layout": {"registry", "sbom"},
 	"github.com/sethvargo/go-githubactions":                {"runner"},
 	"github.com/sigstore/sigstore-go/":                     {"sigstore"},

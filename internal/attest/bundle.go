@@ -34,7 +34,7 @@ type Bundle struct {
 	Signer    Identity
 	Entry     LogEntry
 	Took      time.Duration // to sign, log and verify; 0 if it was signed by an earlier run
-	Existing  bool          // signed by an earlier run of this workflow
+	Existing  bool          // signed before, by an earlier run of this workflow or for another image of this one
 }
 
 // Layer is a signature as a layer of the manifests under cosign's tags `.sig` and `.att`.

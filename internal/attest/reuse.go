@@ -29,8 +29,10 @@ func (p *Pipeline) reuse(ctx context.Context, req Request, res *Result) {
 				return fmt.Errorf("look for attachments of %s: %w", m.Ref, err)
 			}
 		}
-		for _, doc := range s.SBOMs {
-			s.adopt(doc)
+		if !req.Provided { // the user's own bytes stay
+			for _, doc := range s.SBOMs {
+				s.adopt(doc)
+			}
 		}
 		p.Log.InfoContext(ctx, "looked at "+s.Subject.Ref.String(), slog.Int("valid", len(s.stored)), took(start))
 		return nil

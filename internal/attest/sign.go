@@ -14,6 +14,7 @@ func (p *Pipeline) sign(ctx context.Context, req Request, res *Result) {
 		return
 	}
 	defer p.Progress.Step("Sign and log")()
+	signed := map[string]*Bundle{} // by what they say: images of one run may share a platform
 	res.each(ctx, func(s *Seal) error {
 		start := time.Now()
 		statements, err := Statements(s.Subject, s.SBOMs, req.Sign)
@@ -28,9 +29,18 @@ func (p *Pipeline) sign(ctx context.Context, req Request, res *Result) {
 				known[st] = f
 				continue
 			}
+			if b := signed[st.key()]; b != nil {
+				same := *b
+				same.Statement, same.Existing = st, true
+				known[st] = &found{bundle: &same}
+				continue
+			}
 			missing = append(missing, st)
 		}
 		made, err := p.signMissing(ctx, missing)
+		for st, b := range made {
+			signed[st.key()] = b
+		}
 		s.plan(req, statements, known, made)
 		if err != nil {
 			return fmt.Errorf("sign %s: %w", s.Subject.Ref, err)

@@ -36,6 +36,11 @@ type Statement struct {
 	Payload       []byte // JSON, byte for byte what is signed
 }
 
+// key tells statements apart.
+func (s *Statement) key() string {
+	return s.About.Ref.String() + "\n" + s.PayloadType + "\n" + string(s.Payload)
+}
+
 // IsSignature reports whether the statement is the signature of an image and not an
 // attestation about it.
 func (s *Statement) IsSignature() bool {

@@ -6,12 +6,13 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
-	"io"
 	"strings"
 	"testing"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+
+	"seal-image/internal/suite"
 )
 
 // Where each process attaches something.
@@ -41,8 +42,8 @@ func attached(t *testing.T, ref name.Digest) map[string]map[string]bool {
 // readBundles reads every bundle of the index that stands in for the referrers API.
 func readBundles(t *testing.T, tag name.Tag, found map[string]map[string]bool) {
 	t.Helper()
-	index := must(remote.Index(tag, remote.WithContext(t.Context())))(t)
-	for _, d := range must(index.IndexManifest())(t).Manifests {
+	index := suite.Must(remote.Index(tag, remote.WithContext(t.Context())))(t)
+	for _, d := range suite.Must(index.IndexManifest())(t).Manifests {
 		place, owner := readBundle(t, tag.Context().Digest(d.Digest.String()))
 		found[place][owner] = true
 	}
@@ -60,7 +61,7 @@ func readBundle(t *testing.T, ref name.Digest) (place, owner string) {
 			Payload []byte `json:"payload"`
 		} `json:"dsseEnvelope"`
 	}
-	unmarshal(t, onlyLayer(t, ref), &bundle)
+	unmarshal(t, suite.OnlyLayer(t, ref), &bundle)
 	var statement struct {
 		PredicateType string `json:"predicateType"`
 	}
@@ -79,8 +80,8 @@ func readBundle(t *testing.T, ref name.Digest) (place, owner string) {
 // readTag reads the layers below a tag of cosign's.
 func readTag(t *testing.T, tag name.Tag, found map[string]bool) {
 	t.Helper()
-	image := must(remote.Image(tag, remote.WithContext(t.Context())))(t)
-	for _, layer := range must(image.Manifest())(t).Layers {
+	image := suite.Must(remote.Image(tag, remote.WithContext(t.Context())))(t)
+	for _, layer := range suite.Must(image.Manifest())(t).Layers {
 		block, _ := pem.Decode([]byte(layer.Annotations["dev.sigstore.cosign/certificate"]))
 		if block == nil {
 			t.Fatalf("a layer of %s has no certificate", tag)
@@ -92,23 +93,11 @@ func readTag(t *testing.T, tag name.Tag, found map[string]bool) {
 // subject is the identity that a certificate of Fulcio names.
 func subject(t *testing.T, der []byte) string {
 	t.Helper()
-	certificate := must(x509.ParseCertificate(der))(t)
+	certificate := suite.Must(x509.ParseCertificate(der))(t)
 	if len(certificate.URIs) != 1 {
 		t.Fatalf("a certificate names %v", certificate.URIs)
 	}
 	return certificate.URIs[0].String()
-}
-
-func onlyLayer(t *testing.T, ref name.Digest) []byte {
-	t.Helper()
-	image := must(remote.Image(ref, remote.WithContext(t.Context())))(t)
-	layers := must(image.Layers())(t)
-	if len(layers) != 1 {
-		t.Fatalf("%s has %d layers, want one", ref, len(layers))
-	}
-	content := must(layers[0].Compressed())(t) // as it is stored
-	defer content.Close()
-	return must(io.ReadAll(content))(t)
 }
 
 func unmarshal(t *testing.T, content []byte, into any) {

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"seal-image/internal/harness"
+	"seal-image/internal/suite"
 )
 
 // root is the folder of the repository.
@@ -35,43 +36,21 @@ type bench struct {
 
 func newBench(t *testing.T) *bench {
 	t.Helper()
-	b := &bench{dir: openDir(t)}
-	b.tools = must(harness.Build(t.Context(), root, false))(t)
-	b.action = must(harness.BuildAction(t.Context(), root))(t)
+	b := &bench{dir: suite.OpenDir(t)}
+	b.tools = suite.Must(harness.Build(t.Context(), root, false))(t)
+	b.action = suite.Must(harness.BuildAction(t.Context(), root))(t)
 	// Listing the packages would take most of the time, and is not what is tested.
-	b.sbom = must(os.ReadFile("testdata/sbom.spdx.json"))(t)
+	b.sbom = suite.Must(os.ReadFile("testdata/sbom.spdx.json"))(t)
 	var image struct {
 		Digest string `json:"digest"`
 	}
-	content := must(os.ReadFile(filepath.Join(b.tools.Images, kind+".json")))(t)
+	content := suite.Must(os.ReadFile(filepath.Join(b.tools.Images, kind+".json")))(t)
 	if err := json.Unmarshal(content, &image); err != nil {
 		t.Fatal(err)
 	}
 	b.digest = image.Digest
-	sandbox := must(harness.Start(context.WithoutCancel(t.Context()), b.tools.Sandbox))(t) // it is stopped, not killed
-	t.Cleanup(func() {
-		if err := sandbox.Stop(); err != nil {
-			t.Errorf("stop sandbox: %v", err)
-		}
-	})
-	b.job = sandbox.First
+	b.job = suite.Start(t, b.tools).First
 	return b
-}
-
-// openDir is a folder that the child of the action, another user, can pass through;
-// t.TempDir is not.
-func openDir(t *testing.T) string {
-	t.Helper()
-	dir := must(os.MkdirTemp("", "seal-image-load-"))(t) //nolint:usetesting // see above
-	t.Cleanup(func() {
-		if err := os.RemoveAll(dir); err != nil {
-			t.Errorf("clean up: %v", err)
-		}
-	})
-	if err := os.Chmod(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	return dir
 }
 
 func (b *bench) push(t *testing.T, repository string) {
@@ -116,14 +95,3 @@ func workflow(process int) string {
 }
 
 func identity(process int) string { return "https://github.com/" + workflow(process) }
-
-// must wraps a call that cannot fail in a test that is right.
-func must[T any](v T, err error) func(*testing.T) T {
-	return func(t *testing.T) T {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return v
-	}
-}

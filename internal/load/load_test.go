@@ -11,6 +11,8 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"golang.org/x/sync/errgroup"
+
+	"seal-image/internal/suite"
 )
 
 const (
@@ -42,7 +44,7 @@ func (b *bench) round(t *testing.T, number int) {
 	requests := b.forget(t)
 
 	lost := 0
-	for place, found := range attached(t, must(name.NewDigest(repository+"@"+b.digest))(t)) {
+	for place, found := range attached(t, suite.Must(name.NewDigest(repository+"@"+b.digest))(t)) {
 		for i := range processes {
 			if !found[identity(i)] {
 				lost++
@@ -78,14 +80,14 @@ func (b *bench) sealAll(t *testing.T, repository string) (failed int) {
 // order has the sandbox spoil requests.
 func (b *bench) order(t *testing.T, fault string) {
 	t.Helper()
-	must(b.job.Ask(t.Context(), http.MethodPost, "/faults", []byte(fault)))(t)
+	suite.Must(b.job.Ask(t.Context(), http.MethodPost, "/faults", []byte(fault)))(t)
 }
 
 // forget ends the faults, forgets the requests, and counts those to the registry.
 func (b *bench) forget(t *testing.T) int {
 	t.Helper()
-	must(b.job.Ask(t.Context(), http.MethodDelete, "/faults", nil))(t)
-	seen := must(b.job.Ask(t.Context(), http.MethodGet, "/requests?service=registry_without_referrers", nil))(t)
-	must(b.job.Ask(t.Context(), http.MethodDelete, "/requests", nil))(t)
+	suite.Must(b.job.Ask(t.Context(), http.MethodDelete, "/faults", nil))(t)
+	seen := suite.Must(b.job.Ask(t.Context(), http.MethodGet, "/requests?service=registry_without_referrers", nil))(t)
+	suite.Must(b.job.Ask(t.Context(), http.MethodDelete, "/requests", nil))(t)
 	return bytes.Count(seen, []byte("\n"))
 }

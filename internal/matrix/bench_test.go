@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"seal-image/internal/harness"
+	"seal-image/internal/suite"
 )
 
 // root is the folder of the repository.
@@ -40,10 +41,10 @@ type testImage struct {
 
 func newBench(t *testing.T) *bench {
 	t.Helper()
-	b := &bench{dir: openDir(t), images: map[string]testImage{}, cosigns: map[string]*cosign{}}
-	b.tools = must(harness.Build(t.Context(), root, true))(t)
-	b.action = must(harness.BuildAction(t.Context(), root))(t)
-	b.startSandbox(t)
+	b := &bench{dir: suite.OpenDir(t), images: map[string]testImage{}, cosigns: map[string]*cosign{}}
+	b.tools = suite.Must(harness.Build(t.Context(), root, true))(t)
+	b.action = suite.Must(harness.BuildAction(t.Context(), root))(t)
+	b.job = suite.Start(t, b.tools).First
 	b.registries = []registry{
 		{name: "referrers API", host: b.job.Registry},
 		{name: "no referrers API", host: b.job.RegistryNoReferrers},
@@ -51,53 +52,14 @@ func newBench(t *testing.T) *bench {
 		{name: "docker-registry 2.8", host: startDockerRegistry(t, b.tools.Dir)},
 	}
 	for _, kind := range append([]string{unsigned}, sealed...) {
-		b.images[kind] = must(readImage(b.tools.Images, kind))(t)
+		b.images[kind] = suite.Must(readImage(b.tools.Images, kind))(t)
 	}
 	for i, v := range verifiers {
-		program := must(b.buildCosign(t.Context(), v.peer))(t)
+		program := suite.Must(b.buildCosign(t.Context(), v.peer))(t)
 		dir := filepath.Join(b.dir, fmt.Sprintf("cosign-%d", i))
-		b.cosigns[v.name] = must(newCosign(t.Context(), program, dir, b.job))(t)
+		b.cosigns[v.name] = suite.Must(newCosign(t.Context(), program, dir, b.job))(t)
 	}
 	return b
-}
-
-// openDir is a folder that the child of the action, another user, can pass through;
-// t.TempDir is not.
-func openDir(t *testing.T) string {
-	t.Helper()
-	dir := must(os.MkdirTemp("", "seal-image-matrix-"))(t) //nolint:usetesting // see above
-	t.Cleanup(func() {
-		if err := os.RemoveAll(dir); err != nil {
-			t.Errorf("clean up: %v", err)
-		}
-	})
-	if err := os.Chmod(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	return dir
-}
-
-// must wraps a call that cannot fail in a test that is right.
-func must[T any](v T, err error) func(*testing.T) T {
-	return func(t *testing.T) T {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return v
-	}
-}
-
-func (b *bench) startSandbox(t *testing.T) {
-	t.Helper()
-	ctx := context.WithoutCancel(t.Context()) // it is stopped, not killed
-	sandbox := must(harness.Start(ctx, b.tools.Sandbox))(t)
-	t.Cleanup(func() {
-		if err := sandbox.Stop(); err != nil {
-			t.Errorf("stop sandbox: %v", err)
-		}
-	})
-	b.job = sandbox.First
 }
 
 // buildCosign builds the cosign of a module below internal/peers.

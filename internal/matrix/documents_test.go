@@ -4,13 +4,14 @@ package matrix_test
 
 import (
 	"bytes"
-	"io"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+
+	"seal-image/internal/suite"
 )
 
 const spdxType = "application/spdx+json"
@@ -19,10 +20,10 @@ const spdxType = "application/spdx+json"
 // for it: `cosign download sbom`, and readers of the list of referrers.
 func (b *bench) testDocuments(t *testing.T) {
 	for _, r := range b.registries {
-		ref := must(name.NewDigest(r.host + "/acme/documents@" + b.images["single"].Digest))(t)
-		runner := must(b.seal(t.Context(), "single", ref.Context().Name(), map[string]string{"attach-sbom": "attestation,referrer,tag"}))(t)
-		outputs := must(runner.Outputs())(t)
-		document := must(os.ReadFile(filepath.Join(runner.Workspace, outputs["sbom-path"])))(t)
+		ref := suite.Must(name.NewDigest(r.host + "/acme/documents@" + b.images["single"].Digest))(t)
+		runner := suite.Must(b.seal(t.Context(), "single", ref.Context().Name(), map[string]string{"attach-sbom": "attestation,referrer,tag"}))(t)
+		outputs := suite.Must(runner.Outputs())(t)
+		document := suite.Must(os.ReadFile(filepath.Join(runner.Workspace, outputs["sbom-path"])))(t)
 		for name, cosign := range b.cosigns {
 			got, words, err := cosign.run(t.Context(), "download", "sbom", ref.String())
 			if err != nil || !bytes.Equal(got, document) {
@@ -39,24 +40,12 @@ func (b *bench) testDocuments(t *testing.T) {
 // API or by the tag that stands in for it.
 func documents(t *testing.T, ref name.Digest) [][]byte {
 	t.Helper()
-	index := must(remote.Referrers(ref, remote.WithContext(t.Context())))(t)
+	index := suite.Must(remote.Referrers(ref, remote.WithContext(t.Context())))(t)
 	var contents [][]byte
-	for _, d := range must(index.IndexManifest())(t).Manifests {
+	for _, d := range suite.Must(index.IndexManifest())(t).Manifests {
 		if d.ArtifactType == spdxType {
-			contents = append(contents, onlyLayer(t, ref.Context().Digest(d.Digest.String())))
+			contents = append(contents, suite.OnlyLayer(t, ref.Context().Digest(d.Digest.String())))
 		}
 	}
 	return contents
-}
-
-func onlyLayer(t *testing.T, ref name.Digest) []byte {
-	t.Helper()
-	image := must(remote.Image(ref, remote.WithContext(t.Context())))(t)
-	layers := must(image.Layers())(t)
-	if len(layers) != 1 {
-		t.Fatalf("%s has %d layers, want one", ref, len(layers))
-	}
-	content := must(layers[0].Compressed())(t) // as it is stored
-	defer content.Close()
-	return must(io.ReadAll(content))(t)
 }

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"seal-image/internal/attest"
@@ -48,7 +49,8 @@ const (
 
 // converge writes tags until they keep what is added to them: the protocol has no
 // conditional write, so another writer may overwrite us. Each round reads, merges and
-// writes all tags, then waits once. A tag that fails is left alone, and the others go on.
+// writes all tags, then waits once. A tag that fails is left alone, with those about the
+// same image that come after it; the others go on.
 func (s *session) converge(ctx context.Context, tags []*shared) error {
 	settle := minSettle
 	for {
@@ -70,8 +72,10 @@ func (s *session) converge(ctx context.Context, tags []*shared) error {
 // round merges into each tag once, and returns whether it wrote, and how long the slowest
 // tag took from its read to its write.
 func (s *session) round(ctx context.Context, tags []*shared) (wrote bool, slowest time.Duration) {
+	failed := map[name.Digest]bool{}
 	for _, t := range tags {
-		if t.err != nil {
+		if t.err != nil || failed[t.about.Ref] {
+			failed[t.about.Ref] = true // a signature must not come without what comes before it
 			continue
 		}
 		start := time.Now()

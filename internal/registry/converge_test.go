@@ -66,10 +66,21 @@ func fight(t *testing.T, form attest.Form, n int) (r *rival, m attest.Manifest) 
 	return r, m
 }
 
+// Under the tag of a document there is room for one: the last writer has it, and nobody fights.
+func TestConvergeDocument(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		rival, m := fight(t, attest.FormTag, 1000)
+		if err := client(inProcess{rival}).Attach(t.Context(), m.Ref.Context(), everyForm(m)); err != nil || rival.writes != 1 {
+			t.Errorf("%d writes, %v; want one", rival.writes, err)
+		}
+	})
+}
+
 func TestConvergeWithAnotherWriter(t *testing.T) {
 	t.Parallel()
 	for name, form := range map[string]attest.Form{
-		"fallback": attest.FormBundle, "att": attest.FormAtt, "sig": attest.FormSig, "sbom": attest.FormTag,
+		"fallback": attest.FormBundle, "att": attest.FormAtt, "sig": attest.FormSig,
 	} {
 		for times, c := range map[string]struct {
 			overwritten int

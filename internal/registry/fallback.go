@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
@@ -55,7 +56,7 @@ func (s *session) fallbackTag(g *group) *shared {
 // readFallback reads the index of m; it is empty if there is none yet.
 func (s *session) readFallback(ctx context.Context, m attest.Manifest) (*fallback, error) {
 	raw, header, err := s.get(ctx, "manifests", fallbackName(m), types.OCIImageIndex)
-	if absentTag(err) {
+	if s.absentTag(ctx, fallbackName(m), err) {
 		return newFallback(), nil
 	}
 	if err != nil {
@@ -68,11 +69,16 @@ func (s *session) readFallback(ctx context.Context, m attest.Manifest) (*fallbac
 	return f, nil
 }
 
-// absentTag recognises the answer for a tag that does not exist: 404, or 403 by JFrog, where
-// the write will tell whether it meant that.
-func absentTag(err error) bool {
+// absentTag recognises the answer for a tag that does not exist: 404, or 403 by JFrog. What
+// is there and may not be read must not be overwritten, so a 403 counts only where the list
+// of tags agrees.
+func (s *session) absentTag(ctx context.Context, tag string, err error) bool {
 	terr, ok := errors.AsType[*transport.Error](err)
-	return ok && (terr.StatusCode == http.StatusNotFound || terr.StatusCode == http.StatusForbidden)
+	if !ok || terr.StatusCode != http.StatusForbidden {
+		return ok && terr.StatusCode == http.StatusNotFound
+	}
+	tags, err := remote.List(s.repo, s.remote(ctx)...)
+	return err == nil && !slices.Contains(tags, tag)
 }
 
 func newFallback() *fallback {
@@ -93,8 +99,8 @@ func parseFallback(raw []byte) (*fallback, error) {
 	delete(f.fields, "manifests")
 	f.descriptors = make([]v1.Descriptor, len(f.entries))
 	for i, entry := range f.entries {
-		if err := json.Unmarshal(entry, &f.descriptors[i]); err != nil {
-			return nil, err
+		if json.Unmarshal(entry, &f.descriptors[i]) != nil {
+			f.descriptors[i] = v1.Descriptor{} // with a digest of another kind: kept, and not ours to read
 		}
 	}
 	return f, nil

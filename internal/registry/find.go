@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/sigstore/cosign/v2/pkg/oci/static"
@@ -80,10 +81,14 @@ func notFound(err error) bool {
 	return ok && terr.StatusCode == http.StatusNotFound
 }
 
-// errNoBundle says that a referrer is something else.
-var errNoBundle = errors.New("the manifest does not have exactly one layer")
+// errNoBundle says that a referrer is something else, of whatever kind.
+var errNoBundle = errors.New("the manifest does not have exactly one layer that we could have stored")
 
-// onlyLayer reads the one layer of a stored referrer.
+// maxLayer bounds one layer: an SBOM in an envelope in a bundle.
+const maxLayer = 64 << 20
+
+// onlyLayer reads the one layer of a stored referrer. Registries send those who ask for a
+// blob to another host, which is the library's to follow.
 func (s *session) onlyLayer(ctx context.Context, m attest.Manifest) ([]byte, error) {
 	raw, _, err := s.get(ctx, "manifests", m.Ref.DigestStr(), types.OCIManifestSchema1)
 	if err != nil {
@@ -91,13 +96,16 @@ func (s *session) onlyLayer(ctx context.Context, m attest.Manifest) ([]byte, err
 	}
 	var manifest v1.Manifest
 	if err := json.Unmarshal(raw, &manifest); err != nil {
-		return nil, fmt.Errorf("read %s: %w", m.Ref, err)
+		return nil, fmt.Errorf("read %s: %w", m.Ref, errNoBundle) // with a digest of another kind, say
 	}
-	if len(manifest.Layers) != 1 {
+	if len(manifest.Layers) != 1 || manifest.Layers[0].Size > maxLayer {
 		return nil, fmt.Errorf("read %s: %w", m.Ref, errNoBundle)
 	}
-	blob, _, err := s.get(ctx, "blobs", manifest.Layers[0].Digest.String(), "")
-	return blob, err
+	layer, err := remote.Layer(s.repo.Digest(manifest.Layers[0].Digest.String()), s.remote(ctx)...)
+	if err != nil {
+		return nil, err
+	}
+	return content(layer)
 }
 
 // findLayers reads the layers under one of cosign's tags that choose returns. Those of a
@@ -115,16 +123,15 @@ func (s *session) findLayers(ctx context.Context, m attest.Manifest, form attest
 	if err := s.pointTo(at, img); err != nil {
 		return nil, err
 	}
-	contents, left := map[v1.Hash][]byte{}, int64(maxBytes)
+	contents, total := map[v1.Hash][]byte{}, 0
 	var out []attest.Stored
 	for _, d := range choose(have.Layers) {
-		if _, known := contents[d.Digest]; !known && d.Size <= left {
-			left -= d.Size
+		if _, known := contents[d.Digest]; !known && d.Size <= maxLayer && total <= maxBytes {
 			content, err := read(img, d.Digest)
-			if err != nil && !notFound(err) {
+			if err != nil && !notFound(err) && !errors.Is(err, errNoBundle) {
 				return nil, err
 			}
-			contents[d.Digest] = content
+			contents[d.Digest], total = content, total+len(content)
 		}
 		if contents[d.Digest] == nil {
 			continue // not served everywhere yet, or no longer, or too much
@@ -140,20 +147,24 @@ func (s *session) findLayers(ctx context.Context, m attest.Manifest, form attest
 	return out, nil
 }
 
-// read reads a layer, which is checked against its digest on the way.
 func read(img v1.Image, digest v1.Hash) ([]byte, error) {
 	layer, err := img.LayerByDigest(digest)
 	if err != nil {
 		return nil, err
 	}
-	content, err := layer.Compressed()
+	return content(layer)
+}
+
+// content reads a layer, which is checked against its digest on the way.
+func content(layer v1.Layer) ([]byte, error) {
+	stream, err := layer.Compressed()
 	if err != nil {
 		return nil, err
 	}
-	defer content.Close()
-	blob, err := io.ReadAll(io.LimitReader(content, maxBytes+1))
-	if err == nil && len(blob) > maxBytes {
-		err = errors.New("the layer is larger than 256 MiB")
+	defer stream.Close()
+	blob, err := io.ReadAll(io.LimitReader(stream, maxLayer+1))
+	if err == nil && len(blob) > maxLayer {
+		err = errNoBundle
 	}
 	return blob, err
 }

@@ -41,13 +41,16 @@ func (c *Client) ReadBack(ctx context.Context, repo name.Repository, attachments
 // show them all. What another writer has overwritten meanwhile is added again.
 func (s *session) readBack(ctx context.Context, g *group, found map[*attest.Attachment]attest.Stored) error {
 	var missing []*attest.Attachment
-	for _, wait := range readBackWaits {
+	for i, wait := range readBackWaits {
 		if err := httpstack.Wait(ctx, wait); err != nil {
 			return err
 		}
 		var err error
 		if missing, err = s.look(ctx, g, found); err != nil || len(missing) == 0 {
 			return err
+		}
+		if i == len(readBackWaits)-1 {
+			break
 		}
 		if err := s.repair(ctx, missing); err != nil {
 			return err

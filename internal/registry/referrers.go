@@ -70,11 +70,18 @@ func (s *session) referrersPages(ctx context.Context, m attest.Manifest) (list [
 		if err != nil {
 			return nil, err
 		}
-		var index v1.IndexManifest
+		var index struct {
+			Manifests []json.RawMessage `json:"manifests"`
+		}
 		if err := json.Unmarshal(got.body, &index); err != nil {
 			return nil, fmt.Errorf("read referrers of %s: %w", m.Ref, err)
 		}
-		list = append(list, index.Manifests...)
+		for _, entry := range index.Manifests {
+			var d v1.Descriptor
+			if json.Unmarshal(entry, &d) == nil { // else with a digest of another kind, not ours
+				list = append(list, d)
+			}
+		}
 		if next = nextPage(got); next == nil {
 			return list, nil
 		}
@@ -84,7 +91,8 @@ func (s *session) referrersPages(ctx context.Context, m attest.Manifest) (list [
 
 var nextLink = regexp.MustCompile(`<([^>]*)>\s*;\s*rel="?next"?`)
 
-// nextPage is where the list goes on, in the same registry; nil at its end.
+// nextPage is where the list goes on; nil at its end. It is in the same registry, whatever
+// name a proxy before it has told it.
 // Source: RFC 8288.
 func nextPage(got *answer) *url.URL {
 	link := nextLink.FindStringSubmatch(got.header.Get("Link"))
@@ -92,9 +100,10 @@ func nextPage(got *answer) *url.URL {
 		return nil
 	}
 	next, err := got.url.Parse(link[1])
-	if err != nil || next.Host != got.url.Host {
+	if err != nil {
 		return nil
 	}
+	next.Scheme, next.Host, next.User = got.url.Scheme, got.url.Host, nil
 	return next
 }
 

@@ -48,7 +48,7 @@ func (s *session) cosignTags(g *group) []*shared {
 		tag := cosignTag(g.about, form)
 		merge := func(ctx context.Context) (*tagged, error) { return s.addLayers(ctx, tag, made) }
 		if form == attest.FormTag {
-			merge = func(ctx context.Context) (*tagged, error) { return s.replaceFile(ctx, tag, made[0]) }
+			merge = s.replaceOnce(tag, made[0])
 		}
 		out = append(out, &shared{
 			about: g.about, tag: tag, made: made, merge: merge,
@@ -96,6 +96,19 @@ func (s *session) addLayers(ctx context.Context, tag string, made []*attest.Atta
 	}
 	next.added = added
 	return next, s.pointTo(made, merged)
+}
+
+// replaceOnce writes a document at most once: of several runs, the last one has the tag.
+func (s *session) replaceOnce(tag string, a *attest.Attachment) func(context.Context) (*tagged, error) {
+	written := false
+	return func(ctx context.Context) (*tagged, error) {
+		if written {
+			return nil, nil
+		}
+		next, err := s.replaceFile(ctx, tag, a)
+		written = next != nil
+		return next, err
+	}
 }
 
 // replaceFile puts a document under a tag, as `cosign attach sbom` does: there is room for one.
@@ -185,7 +198,7 @@ func (s *session) pointTo(made []*attest.Attachment, img v1.Image) error {
 // is nothing yet.
 func (s *session) taggedImage(ctx context.Context, tag string) (v1.Image, error) {
 	desc, err := remote.Get(s.repo.Tag(tag), s.remote(ctx)...)
-	if absentTag(err) {
+	if s.absentTag(ctx, tag, err) {
 		return empty.Signatures(), nil
 	}
 	if err != nil {
@@ -223,15 +236,26 @@ func addendum(a *attest.Attachment) (mutate.Addendum, error) {
 // Source: https://github.com/secure-systems-lab/dsse/blob/master/protocol.md
 const envelopeType types.MediaType = "application/vnd.dsse.envelope.v1+json"
 
+// sameProof reports whether two layers of the same content have the same signature,
+// certificate and log entry. Without those a verifier finds nothing.
+func sameProof(a, b map[string]string) bool {
+	for _, key := range []string{static.SignatureAnnotationKey, static.CertificateAnnotationKey, static.BundleAnnotationKey} {
+		if a[key] != b[key] {
+			return false
+		}
+	}
+	return true
+}
+
 // layerIndex finds a layer among others: signatures of one payload have the same content,
-// and differ in the annotation; -1 if it is not there.
+// and differ in the annotations; -1 if it is not there.
 func layerIndex(layers []v1.Descriptor, want mutate.Addendum) int {
 	digest, err := want.Layer.Digest()
 	if err != nil {
 		return -1
 	}
 	for i, l := range layers {
-		if l.Digest == digest && l.Annotations[static.SignatureAnnotationKey] == want.Annotations[static.SignatureAnnotationKey] {
+		if l.Digest == digest && sameProof(l.Annotations, want.Annotations) {
 			return i
 		}
 	}

@@ -156,7 +156,7 @@ func entries(b *strings.Builder, s *attest.Seal) {
 		}
 		attached = cmp.Or(attached, "not attached")
 		if bundle.Existing {
-			attached += " (from an earlier run)"
+			attached += " (signed before)"
 		}
 		fmt.Fprintf(b, "| %s | %s %s | [%d](<%s>) | %s |\n", kind(st), of,
 			code(short(st.About)), bundle.Entry.Index, link(bundle.Entry.URL), attached)

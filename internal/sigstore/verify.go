@@ -166,10 +166,13 @@ func exactly(id attest.Identity) (sigverify.CertificateIdentity, error) {
 	})
 }
 
-// workflow expects the workflow, in whichever run, and the repository: every caller of a
-// reusable workflow shares its SAN.
+// workflow expects the workflow at any commit, and the repository and ref: every caller of
+// a reusable workflow shares its SAN.
 func workflow(id attest.Identity) (sigverify.CertificateIdentity, error) {
-	return expect(id, certificate.Extensions{SourceRepositoryURI: id.RepositoryURI})
+	return expect(id, certificate.Extensions{
+		SourceRepositoryURI: id.RepositoryURI,
+		SourceRepositoryRef: id.Ref,
+	})
 }
 
 func expect(id attest.Identity, extensions certificate.Extensions) (sigverify.CertificateIdentity, error) {

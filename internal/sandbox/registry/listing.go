@@ -11,7 +11,8 @@ import (
 const overloaded = "/-"
 
 // GHCR redirects a request for referrers to where it is refused with 429, as ghcr.io has done.
-// It has no referrers API, and takes the listing under a tag.
+// It has no referrers API, and takes the listing under a tag. Who asks for a blob is sent to
+// another host, as most registries do; it has another name for the same address here.
 //
 // https://github.com/artifacthub/hub/issues/4785
 type GHCR struct{ *Registry }
@@ -25,6 +26,9 @@ func (g *GHCR) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		http.Redirect(w, req, overloaded+req.URL.RequestURI(), http.StatusSeeOther)
 	case strings.HasPrefix(req.URL.Path, overloaded+"/"):
 		(&refusal{http.StatusTooManyRequests, "TOOMANYREQUESTS", "retry later"}).write(w)
+	case parsePath(req.URL.Path).kind == "blobs" && req.Method == http.MethodGet && !strings.HasPrefix(req.Host, "localhost:"):
+		_, port, _ := strings.Cut(req.Host, ":")
+		http.Redirect(w, req, "http://localhost:"+port+req.URL.RequestURI(), http.StatusTemporaryRedirect)
 	default:
 		g.Registry.ServeHTTP(w, req)
 	}
