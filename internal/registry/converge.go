@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"seal-image/internal/attest"
@@ -49,8 +48,7 @@ const (
 
 // converge writes tags until they keep what is added to them: the protocol has no
 // conditional write, so another writer may overwrite us. Each round reads, merges and
-// writes all tags, then waits once. A tag that fails is left alone, with those about the
-// same image that come after it; the others go on.
+// writes all tags, then waits once. A tag that fails is left alone, and the others go on.
 func (s *session) converge(ctx context.Context, tags []*shared) error {
 	settle := minSettle
 	for {
@@ -72,35 +70,38 @@ func (s *session) converge(ctx context.Context, tags []*shared) error {
 // round merges into each tag once, and returns whether it wrote, and how long the slowest
 // tag took from its read to its write.
 func (s *session) round(ctx context.Context, tags []*shared) (wrote bool, slowest time.Duration) {
-	failed := map[name.Digest]bool{}
 	for _, t := range tags {
-		if t.err != nil || failed[t.about.Ref] {
-			failed[t.about.Ref] = true // a signature must not come without what comes before it
+		if t.err != nil {
 			continue
 		}
 		start := time.Now()
-		next, err := t.merge(ctx)
-		if err != nil {
-			t.err = err
-			continue
+		var written bool
+		if written, t.err = s.mergeInto(ctx, t); written {
+			wrote, slowest = true, max(slowest, time.Since(start))
 		}
-		if next == nil {
-			t.has(nil)
-			continue
-		}
-		if t.writes == mergeTries {
-			t.err = t.overwritten(next.added)
-			continue
-		}
-		if err := s.putManifest(ctx, t.tag, next.mediaType, next.raw); err != nil {
-			t.err = t.refused(err)
-			continue
-		}
-		t.writes++
-		t.has(next.added)
-		wrote, slowest = true, max(slowest, time.Since(start))
 	}
 	return wrote, slowest
+}
+
+// mergeInto adds to one tag what it lacks, and reports whether it had to.
+func (s *session) mergeInto(ctx context.Context, t *shared) (written bool, err error) {
+	next, err := t.merge(ctx)
+	if err != nil {
+		return false, err
+	}
+	if next == nil {
+		t.has(nil)
+		return false, nil
+	}
+	if t.writes == mergeTries {
+		return false, t.overwritten(next.added)
+	}
+	if err := s.putManifest(ctx, t.tag, next.mediaType, next.raw); err != nil {
+		return false, t.refused(err)
+	}
+	t.writes++
+	t.has(next.added)
+	return true, nil
 }
 
 // has notes that verifiers find all attachments: those that were added now, and those that

@@ -55,7 +55,7 @@ func (s *session) fallbackTag(g *group) *shared {
 
 // readFallback reads the index of m; it is empty if there is none yet.
 func (s *session) readFallback(ctx context.Context, m attest.Manifest) (*fallback, error) {
-	raw, header, err := s.get(ctx, "manifests", fallbackName(m), types.OCIImageIndex)
+	raw, header, err := s.getManifest(ctx, fallbackName(m), types.OCIImageIndex)
 	if s.absentTag(ctx, fallbackName(m), err) {
 		return newFallback(), nil
 	}

@@ -90,7 +90,7 @@ const maxLayer = 64 << 20
 // onlyLayer reads the one layer of a stored referrer. Registries send those who ask for a
 // blob to another host, which is the library's to follow.
 func (s *session) onlyLayer(ctx context.Context, m attest.Manifest) ([]byte, error) {
-	raw, _, err := s.get(ctx, "manifests", m.Ref.DigestStr(), types.OCIManifestSchema1)
+	raw, _, err := s.getManifest(ctx, m.Ref.DigestStr(), types.OCIManifestSchema1)
 	if err != nil {
 		return nil, err
 	}
@@ -119,8 +119,8 @@ func (s *session) findLayers(ctx context.Context, m attest.Manifest, form attest
 	if err != nil {
 		return nil, err
 	}
-	at := []*attest.Attachment{{}}
-	if err := s.pointTo(at, img); err != nil {
+	at, err := s.manifestOf(img)
+	if err != nil {
 		return nil, err
 	}
 	contents, total := map[v1.Hash][]byte{}, 0
@@ -136,7 +136,7 @@ func (s *session) findLayers(ctx context.Context, m attest.Manifest, form attest
 		if contents[d.Digest] == nil {
 			continue // not served everywhere yet, or no longer, or too much
 		}
-		out = append(out, attest.Stored{Form: form, Manifest: at[0].Manifest, Layer: attest.Layer{
+		out = append(out, attest.Stored{Form: form, Manifest: at, Layer: attest.Layer{
 			Content:     contents[d.Digest],
 			Signature:   d.Annotations[static.SignatureAnnotationKey],
 			Certificate: []byte(d.Annotations[static.CertificateAnnotationKey]),

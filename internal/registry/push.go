@@ -118,15 +118,13 @@ func (s *session) exists(ctx context.Context, digest v1.Hash) (bool, error) {
 	return err == nil, err
 }
 
-// get reads a manifest or a blob and, if identifier is a digest, checks it.
-func (s *session) get(ctx context.Context, kind, identifier string, accept types.MediaType) ([]byte, http.Header, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url(kind+"/"+identifier).String(), nil)
+// getManifest reads a manifest under a digest or a tag and checks the digest.
+func (s *session) getManifest(ctx context.Context, identifier string, accept types.MediaType) ([]byte, http.Header, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url("manifests/"+identifier).String(), nil)
 	if err != nil {
 		return nil, nil, err
 	}
-	if accept != "" {
-		req.Header.Set("Accept", string(accept))
-	}
+	req.Header.Set("Accept", string(accept))
 	got, err := s.do(req, http.StatusOK)
 	if err != nil {
 		return nil, nil, err

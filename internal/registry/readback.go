@@ -109,13 +109,7 @@ func (s *session) look(ctx context.Context, g *group, found map[*attest.Attachme
 func ours(made []*attest.Attachment) func([]v1.Descriptor) []v1.Descriptor {
 	wanted := map[v1.Hash]bool{}
 	for _, a := range made {
-		content := []byte(nil)
-		if a.Bundle != nil {
-			content = a.Bundle.Layer.Content
-		} else {
-			content = a.Document.Bytes
-		}
-		digest, _, _ := v1.SHA256(bytes.NewReader(content)) // memory can be read
+		digest, _, _ := v1.SHA256(bytes.NewReader(layerContent(a))) // memory can be read
 		wanted[digest] = true
 	}
 	return func(layers []v1.Descriptor) []v1.Descriptor {
@@ -123,13 +117,22 @@ func ours(made []*attest.Attachment) func([]v1.Descriptor) []v1.Descriptor {
 	}
 }
 
+// layerContent is the layer of an attachment under one of cosign's tags.
+func layerContent(a *attest.Attachment) []byte {
+	if a.Bundle == nil {
+		return a.Document.Bytes
+	}
+	return a.Bundle.Layer.Content
+}
+
 // among finds an attachment among the layers of its tag.
 func among(layers []attest.Stored, a *attest.Attachment) (attest.Stored, bool) {
 	for _, l := range layers {
 		switch {
-		case a.Bundle == nil && bytes.Equal(l.Layer.Content, a.Document.Bytes):
+		case !bytes.Equal(l.Layer.Content, layerContent(a)):
+		case a.Bundle == nil:
 			return attest.Stored{Form: a.Form, Manifest: l.Manifest, Content: l.Layer.Content}, true
-		case a.Bundle != nil && l.Layer.Signature == a.Bundle.Layer.Signature && bytes.Equal(l.Layer.Content, a.Bundle.Layer.Content):
+		case l.Layer.Signature == a.Bundle.Layer.Signature:
 			return l, true
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/partial"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 	"github.com/google/go-containerregistry/pkg/v1/types"
@@ -176,22 +177,23 @@ func (s *session) storeTagged(ctx context.Context, img v1.Image, layers ...mutat
 
 // pointTo notes in attachments which manifest holds them.
 func (s *session) pointTo(made []*attest.Attachment, img v1.Image) error {
-	digest, err := img.Digest()
-	if err != nil {
-		return err
-	}
-	size, err := img.Size()
-	if err != nil {
-		return err
-	}
-	mediaType, err := img.MediaType()
+	m, err := s.manifestOf(img)
 	if err != nil {
 		return err
 	}
 	for _, a := range made {
-		a.Manifest = manifest(s.repo, v1.Descriptor{MediaType: mediaType, Digest: digest, Size: size})
+		a.Manifest = m
 	}
 	return nil
+}
+
+// manifestOf is where img is in the repository, or will be.
+func (s *session) manifestOf(img v1.Image) (attest.Manifest, error) {
+	desc, err := partial.Descriptor(img)
+	if err != nil {
+		return attest.Manifest{}, err
+	}
+	return manifest(s.repo, *desc), nil
 }
 
 // taggedImage reads what is under one of cosign's tags; an image without layers if there
