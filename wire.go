@@ -45,14 +45,8 @@ func wire(ctx context.Context, cfg *config.Config, job *runner.Job, work, progra
 	http := transport.New(transport.Options{Log: job.Log(), UserAgent: "seal-image/" + version})
 	job.UseHTTP(http)
 	signer, err := sigstore.New(sigstore.Options{
-		Instance: sigstore.Instance{
-			FulcioURL:     text(cfg.Sigstore.FulcioURL),
-			RekorURL:      text(cfg.Sigstore.RekorURL),
-			SigningConfig: cfg.Sigstore.SigningConfig,
-			TrustedRoot:   cfg.Sigstore.TrustedRoot,
-			TUFURL:        text(cfg.Sigstore.TUFURL),
-			TUFRoot:       cfg.Sigstore.TUFRoot,
-		},
+		Instance:  instance(cfg.Sigstore),
+		Format:    attest.SignatureFormat(cfg.SignatureFormat),
 		Audience:  cfg.Sigstore.Audience,
 		Token:     job.IDToken,
 		Transport: http,
@@ -86,6 +80,18 @@ func wire(ctx context.Context, cfg *config.Config, job *runner.Job, work, progra
 		Log:        job.Log(),
 		LayoutDir:  filepath.Join(work, "layout"),
 	}, nil
+}
+
+func instance(c config.Sigstore) sigstore.Instance {
+	return sigstore.Instance{
+		FulcioURL:     text(c.FulcioURL),
+		RekorURL:      text(c.RekorURL),
+		TimestampURL:  text(c.TimestampURL),
+		SigningConfig: sigstore.File(c.SigningConfig),
+		TrustedRoot:   sigstore.File(c.TrustedRoot),
+		TUFURL:        text(c.TUFURL),
+		TUFRoot:       c.TUFRoot,
+	}
 }
 
 func catalogOptions(c config.SBOM) sbom.Options {

@@ -39,8 +39,9 @@ type Cataloger interface {
 // Signer signs as the workflow that runs this job.
 type Signer interface {
 	// Check finds out who would sign, and refuses what must not become public. It asks
-	// for a token and drops it; nothing is signed.
-	Check(ctx context.Context) (Identity, error)
+	// for a token and drops it; nothing is signed. The format is the one that was asked
+	// for, or [Bundles] where the log has nothing for older verifiers.
+	Check(ctx context.Context) (Identity, SignatureFormat, error)
 	// Sign signs and logs every statement and verifies the bundles. On failure it
 	// returns the bundles of those that had become public.
 	Sign(ctx context.Context, statements []*Statement) ([]*Bundle, error)
@@ -115,7 +116,7 @@ type step func(ctx context.Context, req Request, res *Result)
 // been done.
 func (p *Pipeline) Run(ctx context.Context, req Request) (*Result, error) {
 	res := &Result{}
-	err := p.identify(ctx, req, res)
+	err := p.identify(ctx, &req, res)
 	if err == nil {
 		err = p.resolve(ctx, req, res)
 	}
@@ -157,18 +158,17 @@ func (r *Result) alive() bool {
 	return false
 }
 
-// identify finds out who signs. Without a token, nothing is left to do but a dry run:
-// pull requests from forks have none.
-func (p *Pipeline) identify(ctx context.Context, req Request, res *Result) (err error) {
+// identify finds out who signs, and for which verifiers. Without a token, nothing is left
+// to do but a dry run: pull requests from forks have none.
+func (p *Pipeline) identify(ctx context.Context, req *Request, res *Result) error {
 	defer p.Progress.Step("Check permissions")()
 
-	if res.Identity, err = p.Signer.Check(ctx); err != nil {
-		if err := p.excuse(ctx, req, fmt.Errorf("check identity: %w", err)); err != nil {
-			return err
-		}
-	} else {
-		p.Log.InfoContext(ctx, "may sign", slog.String("identity", res.Identity.SAN), slog.String("issuer", res.Identity.Issuer))
+	identity, format, err := p.Signer.Check(ctx)
+	if err != nil {
+		return p.excuse(ctx, *req, fmt.Errorf("check identity: %w", err))
 	}
+	res.Identity, req.Sign.Format = identity, format
+	p.Log.InfoContext(ctx, "may sign", slog.String("identity", identity.SAN), slog.String("issuer", identity.Issuer))
 	return nil
 }
 

@@ -23,6 +23,7 @@ type signed struct {
 	N                          int // of the log entry
 	PayloadType, PredicateType string
 	Payload                    []byte
+	NoPromise                  bool `json:",omitempty"` // logged in a way that old verifiers do not read
 }
 
 // bundle is the signature as the pipeline handles it.
@@ -38,17 +39,20 @@ func (s signed) bundle(st *attest.Statement) *attest.Bundle {
 	if st.IsSimpleSigning() {
 		b.Layer = attest.Layer{Content: s.Payload, Signature: string(encoded)}
 	}
+	if s.NoPromise {
+		b.Layer = attest.Layer{}
+	}
 	return b
 }
 
 var identity = attest.Identity{SAN: "https://github.com/acme/app/.github/workflows/release.yml@refs/heads/main", Issuer: "https://token.actions.githubusercontent.com", Repository: "acme/app"}
 
 // Check implements [attest.Signer].
-func (w *world) Check(context.Context) (attest.Identity, error) {
+func (w *world) Check(context.Context) (attest.Identity, attest.SignatureFormat, error) {
 	if err := w.call("check-identity"); err != nil {
-		return attest.Identity{}, err
+		return attest.Identity{}, "", err
 	}
-	return identity, nil
+	return identity, w.signsFor, nil
 }
 
 // Sign implements [attest.Signer].
@@ -63,7 +67,7 @@ func (w *world) Sign(_ context.Context, statements []*attest.Statement) ([]*atte
 		if err != nil && i == w.signs {
 			break
 		}
-		out = append(out, signed{"us", st.About.Ref.DigestStr(), w.logged, st.PayloadType, st.PredicateType, st.Payload}.bundle(st))
+		out = append(out, signed{"us", st.About.Ref.DigestStr(), w.logged, st.PayloadType, st.PredicateType, st.Payload, w.noPromise}.bundle(st))
 		w.logged++
 	}
 	return out, err

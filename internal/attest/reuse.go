@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"seal-image/internal/problem"
@@ -144,6 +145,9 @@ func (s *Seal) signed(st *Statement, f SignatureFormat) *found {
 	}
 	for _, candidate := range s.stored {
 		b := candidate.bundle.Statement
+		if slices.Contains(forms(st, f), FormAtt) && candidate.bundle.Layer.Empty() {
+			continue // a log of version 2 has it, which gives old verifiers nothing
+		}
 		if candidate.stored.Form == form && b.About.Ref == st.About.Ref && b.PredicateType == st.PredicateType && bytes.Equal(b.Payload, st.Payload) {
 			return candidate
 		}

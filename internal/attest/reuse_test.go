@@ -227,7 +227,7 @@ func TestReuseOtherLayouts(t *testing.T) {
 			t.Parallel()
 			w := newWorld(single())
 			st := &attest.Statement{About: single().Manifest, PayloadType: attest.PayloadType, PredicateType: attest.SPDXPredicateType, Payload: []byte(payload)}
-			b := signed{"us", st.About.Ref.DigestStr(), 7, st.PayloadType, st.PredicateType, st.Payload}.bundle(st)
+			b := signed{"us", st.About.Ref.DigestStr(), 7, st.PayloadType, st.PredicateType, st.Payload, false}.bundle(st)
 			w.attach(st.About.Ref.Context(), &attest.Attachment{Form: attest.FormBundle, About: st.About, Bundle: b})
 			w.text = doc(tomorrow)
 			res, err := w.run(t, bundlesOnly)
@@ -347,5 +347,30 @@ func TestIndexDocumentFollows(t *testing.T) {
 	a := res.Seals[0].Attestation()
 	if a == nil || a.About.Ref != two().Ref || !bytes.Contains(a.Bundle.Statement.Payload, res.Seals[0].SBOM().Documents[0].Bytes) {
 		t.Errorf("Attestation() = %+v", a)
+	}
+}
+
+// TestLogWithoutPromise: where the log has nothing for old verifiers, `both` signs for new
+// ones alone; and what was signed so is signed again for cosign's tags when there is a log
+// that has.
+func TestLogWithoutPromise(t *testing.T) {
+	t.Parallel()
+	w := newWorld(single())
+	w.newLog = true
+	res, err := w.run(t, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range res.Seals[0].Attachments {
+		if a.Form != attest.FormBundle {
+			t.Errorf("stored as %s, for which there is nothing", a.Form)
+		}
+	}
+	w.newLog = false
+	if _, err := w.run(t, nil); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"sign a spdx, a old-signature"}, w.did("sign")); diff != "" {
+		t.Errorf("signed (-want +got):\n%s", diff)
 	}
 }

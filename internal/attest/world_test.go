@@ -35,6 +35,10 @@ type world struct {
 	signs    int               // how many statements are logged before Sign fails
 	stores   int               // how many attachments are stored before Attach fails
 	served   func(attest.Stored) attest.Stored
+	newLog   bool // a log of version 2 alone
+
+	signsFor  attest.SignatureFormat
+	noPromise bool
 
 	mu     sync.Mutex
 	calls  []string
@@ -173,6 +177,10 @@ func (w *world) runWith(ctx context.Context, t *testing.T, change func(r *attest
 	}
 	if change != nil {
 		change(&req)
+	}
+	w.signsFor, w.noPromise = req.Sign.Format, w.newLog
+	if w.newLog {
+		w.signsFor = attest.Bundles
 	}
 	withoutTimes := func(_ []string, a slog.Attr) slog.Attr {
 		if a.Key == slog.TimeKey || a.Key == "took" {

@@ -39,8 +39,9 @@ type Sigstore struct {
 	Audience          string   // of the OIDC token
 	FulcioURL         *url.URL // set together with RekorURL
 	RekorURL          *url.URL
-	SigningConfig     []byte   // Sigstore signing config, JSON
-	TrustedRoot       []byte   // Sigstore trusted root, JSON
+	TimestampURL      *url.URL // of an RFC 3161 endpoint, with path; nil: none
+	SigningConfig     File     // Sigstore signing config
+	TrustedRoot       File     // Sigstore trusted root
 	TUFURL            *url.URL // nil: the public good instance
 	TUFRoot           []byte   // first root of TUFURL, JSON
 	PrivateRepository bool     // the repository may appear in public services although it is private
@@ -75,8 +76,9 @@ func (r *reader) sigstore() Sigstore {
 		Audience:          r.text("oidc-audience"),
 		FulcioURL:         r.serviceURL("fulcio-url"),
 		RekorURL:          r.serviceURL("rekor-url"),
-		SigningConfig:     r.file("signing-config"),
-		TrustedRoot:       r.file("trusted-root"),
+		TimestampURL:      r.serviceURL("timestamp-url"),
+		SigningConfig:     r.fileOrTarget("signing-config"),
+		TrustedRoot:       r.fileOrTarget("trusted-root"),
 		TUFURL:            r.serviceURL("tuf-url"),
 		TUFRoot:           r.file("tuf-root"),
 		PrivateRepository: r.flag("private-repository"),
@@ -92,7 +94,11 @@ func (r *reader) sigstore() Sigstore {
 	if has("fulcio-url") && has("signing-config") {
 		r.wrong("signing-config", "it names the services already; fulcio-url and rekor-url exclude it", "signing-config: path/to/signing_config.json   # and no fulcio-url, no rekor-url")
 	}
-	if (has("fulcio-url") || has("signing-config")) && !has("trusted-root") && !has("tuf-url") {
+	if has("timestamp-url") && !has("fulcio-url") {
+		r.wrong("timestamp-url", "it goes with fulcio-url and rekor-url; else the signing config names the timestamp authority", "fulcio-url: https://fulcio.example.com   # and rekor-url")
+	}
+	ownServices := has("fulcio-url") || len(s.SigningConfig.JSON) > 0
+	if ownServices && !has("trusted-root") && !has("tuf-url") {
 		r.wrong("trusted-root", "another Sigstore needs its own trust root to be verified", "trusted-root: path/to/trusted_root.json   # or tuf-url and tuf-root")
 	}
 	if has("tuf-root") && !has("tuf-url") {

@@ -144,14 +144,30 @@ func TestParse(t *testing.T) {
 			change: func(c *config.Config) {
 				c.Sigstore.FulcioURL = must(url.Parse("https://fulcio.acme.dev"))
 				c.Sigstore.RekorURL = must(url.Parse("http://rekor:3000/log"))
-				c.Sigstore.TrustedRoot = []byte(`{"root":1}`)
+				c.Sigstore.TrustedRoot.JSON = []byte(`{"root":1}`)
 				c.Sigstore.Audience = "acme"
+			},
+		},
+		"timestamps": {
+			with: step{"image": ref, "fulcio-url": "https://fulcio.acme.dev", "rekor-url": "https://rekor.acme.dev", "timestamp-url": "https://tsa.acme.dev/api/v1/timestamp", "tuf-url": "https://tuf.acme.dev"},
+			change: func(c *config.Config) {
+				c.Sigstore.FulcioURL = must(url.Parse("https://fulcio.acme.dev"))
+				c.Sigstore.RekorURL = must(url.Parse("https://rekor.acme.dev"))
+				c.Sigstore.TimestampURL = must(url.Parse("https://tsa.acme.dev/api/v1/timestamp"))
+				c.Sigstore.TUFURL = must(url.Parse("https://tuf.acme.dev"))
+			},
+		},
+		"targets of TUF": {
+			with: step{"image": ref, "signing-config": "signing_config_rekor_v2.v0.2.json", "trusted-root": "trusted_root_2027.json"},
+			change: func(c *config.Config) {
+				c.Sigstore.SigningConfig.Target = "signing_config_rekor_v2.v0.2.json"
+				c.Sigstore.TrustedRoot.Target = "trusted_root_2027.json"
 			},
 		},
 		"signing config and TUF": {
 			with: step{"image": ref, "signing-config": "config.json", "tuf-url": "https://tuf.acme.dev", "tuf-root": "root.json"},
 			change: func(c *config.Config) {
-				c.Sigstore.SigningConfig = []byte(`{"config":1}`)
+				c.Sigstore.SigningConfig.JSON = []byte(`{"config":1}`)
 				c.Sigstore.TUFURL = must(url.Parse("https://tuf.acme.dev"))
 				c.Sigstore.TUFRoot = []byte(`{"root":1}`)
 			},

@@ -5,12 +5,34 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 )
 
 // maxFileBytes bounds a file that an input names: a trusted root or a signing config.
 const maxFileBytes = 4 << 20
+
+// File is a file by its content, or a target of the TUF repository by its name. The zero
+// File is an input that was left out.
+type File struct {
+	JSON   []byte
+	Target string
+}
+
+var targetName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}\.json$`)
+
+// fileOrTarget reads the file that an input names. A bare name that is no file of the
+// workspace is that of a target.
+func (r *reader) fileOrTarget(input string) File {
+	v := r.text(input)
+	if targetName.MatchString(v) {
+		if _, err := os.Stat(r.absolute(v)); missing(err) {
+			return File{Target: v}
+		}
+	}
+	return File{JSON: r.file(input)}
+}
 
 // file reads the file that an input names, relative to the workspace; nil if the input
 // is empty.
@@ -25,8 +47,8 @@ func (r *reader) file(input string) []byte {
 	case err != nil:
 		r.wrong(input, "there is no file "+quote(v)+" in the workspace", input+": path/to/file.json   # relative to the workspace, checked out before this step")
 		return nil
-	case !info.Mode().IsRegular() || info.Size() > maxFileBytes:
-		r.wrong(input, quote(v)+" is not a file of at most 4 MiB", input+": path/to/file.json")
+	case !info.Mode().IsRegular() || info.Size() > maxFileBytes || info.Size() == 0:
+		r.wrong(input, quote(v)+" is not a file of 1 byte to 4 MiB", input+": path/to/file.json")
 		return nil
 	}
 	content, err := os.ReadFile(path)

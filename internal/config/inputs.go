@@ -40,6 +40,7 @@ func Inputs() []Input {
 		{Name: "private-repository", Default: "false"},
 		{Name: "fulcio-url"},
 		{Name: "rekor-url"},
+		{Name: "timestamp-url"},
 		{Name: "oidc-audience", Default: "sigstore"},
 		{Name: "signing-config"},
 		{Name: "trusted-root"},

@@ -57,6 +57,10 @@ func TestParseMistakes(t *testing.T) {
 		"file-missing":              {"image": image, "trusted-root": "no/such.json"},
 		"file-is-a-folder":          {"image": image, "trusted-root": "folder"},
 		"file-large":                {"image": image, "trusted-root": "large.json"},
+		"file-empty":                {"image": image, "trusted-root": "empty.json"},
+		"file-odd-name":             {"image": image, "signing-config": "signing config.json"},
+		"timestamp-only":            {"image": image, "timestamp-url": "https://tsa.acme.dev/api/v1/timestamp"},
+		"timestamp-and-config":      {"image": image, "timestamp-url": "https://tsa.acme.dev", "signing-config": "there.json", "trusted-root": "there.json"},
 		"output-dir-parent":         {"image": image, "output-dir": "../out"},
 		"output-dir-absolute":       {"image": image, "output-dir": "/var/out"},
 		"output-dir-workspace":      {"image": image, "output-dir": "a/.."},
@@ -104,7 +108,7 @@ func TestParseMistakes(t *testing.T) {
 		"login-image-mistaken":      {"image": image + ",registry.acme.dev/app:v1,quay.io/Acme/app:v1", "docker-config": "docker/login", "registry-username": "alice", "registry-password": "hunter2-hunter2"},
 		"many": {
 			"image": "https://ghcr.io/Acme/app", "digest": "latest", "platforms": "arm64", "sbom": "1", "format": "xml",
-			"timeout": "soon", "registry-password": "hunter2-hunter2", "fulcio-url": "fulcio", "signing-config": "missing.json",
+			"timeout": "soon", "registry-password": "hunter2-hunter2", "fulcio-url": "fulcio", "signing-config": "no/missing.json",
 			"tuf-root": "there.json", "output-dir": "..", "recursive": "no", "sbom-path": "..", "exclude": "x", "catalogers": "X",
 			"sbom-files": "x", "attach-sbom": "x", "annotations": "x", "signature-format": "x", "docker-config": "..",
 		},
@@ -133,7 +137,7 @@ func TestParseMistakes(t *testing.T) {
 func mistakenFiles(t *testing.T, s step) {
 	t.Helper()
 	for path, content := range map[string]string{
-		"there.json": "{}", "folder/file": "", "large.json": strings.Repeat(" ", 4<<20+1), "huge.json": "",
+		"there.json": "{}", "empty.json": "", "folder/file": "", "large.json": strings.Repeat(" ", 4<<20+1), "huge.json": "",
 		"docker/folder/config.json/x": "",
 		"docker/large/config.json":    strings.Repeat(" ", 1<<20+1),
 		"docker/text/config.json":     "hunter2-hunter2",

@@ -63,7 +63,9 @@ func Outputs(res *attest.Result, dir string) (map[string]string, error) {
 func logged(out map[string]string, s *attest.Seal, b *attest.Bundle) {
 	out["log-index"] = strconv.FormatInt(b.Entry.Index, 10)
 	out["log-url"] = b.Entry.URL
-	out["log-integrated-time"] = b.Entry.IntegratedTime.Format(time.RFC3339)
+	if !b.Entry.IntegratedTime.IsZero() {
+		out["log-integrated-time"] = b.Entry.IntegratedTime.Format(time.RFC3339)
+	}
 	out["certificate-identity"] = b.Signer.SAN
 	out["certificate-oidc-issuer"] = b.Signer.Issuer
 	out["certificate-repository"] = b.Signer.Repository

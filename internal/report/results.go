@@ -133,7 +133,10 @@ func attachment(n names, a *attest.Attachment, dir string) attachmentResult {
 	}
 	out.Platform, out.PredicateType = st.Platform, st.PredicateType
 	out.BundlePath = path.Join(dir, n.bundle(st))
-	out.LogIndex, out.LogURL, out.LogID, out.LoggedAt = &entry.Index, entry.URL, entry.LogID, &entry.IntegratedTime
+	out.LogIndex, out.LogURL, out.LogID = &entry.Index, entry.URL, entry.LogID
+	if !entry.IntegratedTime.IsZero() {
+		out.LoggedAt = &entry.IntegratedTime
+	}
 	return out
 }
 

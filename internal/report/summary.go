@@ -158,10 +158,17 @@ func entries(b *strings.Builder, s *attest.Seal) {
 		if bundle.Existing {
 			attached += " (signed before)"
 		}
-		fmt.Fprintf(b, "| %s | %s %s | [%d](<%s>) | %s |\n", kind(st), of,
-			code(short(st.About)), bundle.Entry.Index, link(bundle.Entry.URL), attached)
+		fmt.Fprintf(b, "| %s | %s %s | %s | %s |\n", kind(st), of, code(short(st.About)), entry(bundle.Entry), attached)
 	}
 	b.WriteString("\n")
+}
+
+// entry is the index in the log, with a link where there is something to look at.
+func entry(e attest.LogEntry) string {
+	if e.URL == "" {
+		return strconv.FormatInt(e.Index, 10)
+	}
+	return fmt.Sprintf("[%d](<%s>)", e.Index, link(e.URL))
 }
 
 // kind names a statement for people.

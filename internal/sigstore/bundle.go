@@ -25,32 +25,28 @@ import (
 
 // newBundle keeps the bytes: of the bundle as it will be stored, of the layer as cosign's
 // tags hold it.
-func (s *services) newBundle(proto *protobundle.Bundle, st *attest.Statement, id attest.Identity, chain []*x509.Certificate) (*attest.Bundle, error) {
+func newBundle(proto *protobundle.Bundle, st *attest.Statement, chain []*x509.Certificate) (*attest.Bundle, error) {
 	encoded, err := protojson.Marshal(proto)
 	if err != nil {
 		return nil, fmt.Errorf("encode bundle: %w", err)
 	}
+	out := &attest.Bundle{Statement: st, JSON: encoded}
 	entries := proto.GetVerificationMaterial().GetTlogEntries()
-	if len(entries) != 1 {
-		return nil, malformed(fmt.Errorf("%d log entries instead of one", len(entries)))
+	if len(entries) == 0 { // of a Sigstore without a log
+		return out, nil
 	}
+	first := entries[0]
+	out.Entry = attest.LogEntry{Index: first.GetLogIndex(), LogID: hex.EncodeToString(first.GetLogId().GetKeyId())}
+	if first.GetInclusionPromise() == nil {
+		return out, nil
+	}
+	out.Entry.IntegratedTime = time.Unix(first.GetIntegratedTime(), 0).UTC()
 	layer, err := newLayer(proto, st, chain)
 	if err != nil {
 		return nil, err
 	}
-	index := entries[0].GetLogIndex()
-	return &attest.Bundle{
-		Statement: st,
-		JSON:      encoded,
-		Layer:     *layer,
-		Signer:    id,
-		Entry: attest.LogEntry{
-			Index:          index,
-			URL:            s.entryURL(index),
-			LogID:          hex.EncodeToString(entries[0].GetLogId().GetKeyId()),
-			IntegratedTime: time.Unix(entries[0].GetIntegratedTime(), 0).UTC(),
-		},
-	}, nil
+	out.Layer = *layer
+	return out, nil
 }
 
 // newLayer writes a bundle in the way of cosign's tags.

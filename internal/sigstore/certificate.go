@@ -108,7 +108,7 @@ func (c *certified) check(s *services) error {
 	if err != nil {
 		return err
 	}
-	if err := expected.Verify(summary); err != nil {
+	if err := expected.identity.Verify(summary); err != nil {
 		return badCertificate(err)
 	}
 	// Its own time, not ours: the clock of a self-hosted runner may be late. The log's
@@ -118,25 +118,12 @@ func (c *certified) check(s *services) error {
 		return badCertificate(err)
 	}
 	c.chain = chains[0][1:]
-	if len(s.root.CTLogs()) > 0 {
+	if len(s.root.CTLogs()) > 0 || hasSCT(c.der) {
 		if err := sigverify.VerifySignedCertificateTimestamp(chains, 1, s.root); err != nil {
 			return badCertificate(err)
 		}
 	}
 	return nil
-}
-
-// chain are the authorities above a certificate that was verified, the root last.
-func (s *services) chain(der []byte) ([]*x509.Certificate, error) {
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		return nil, err
-	}
-	chains, err := sigverify.VerifyLeafCertificate(cert.NotBefore, cert, s.root)
-	if err != nil {
-		return nil, err
-	}
-	return chains[0][1:], nil
 }
 
 func badCertificate(err error) error {

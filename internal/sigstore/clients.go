@@ -23,26 +23,31 @@ import (
 // run's context and the transport have the limits that count.
 const rekorTimeout = time.Hour
 
-// log returns the client of the transparency log, on our transport and without the
-// library's retries, which wait zero seconds and lose the status.
+// log returns the client of the transparency log.
 func (s *services) log(ctx context.Context, rt http.RoundTripper) sign.Transparency {
-	// The URL was checked when it was read.
-	u, err := url.Parse(s.rekor)
-	if err != nil {
-		u = &url.URL{}
-	}
 	guard := serviceGuard(ctx, rt, service{
 		name:        "Rekor, the transparency log,",
 		unavailable: problem.RekorUnavailable, rejected: problem.RekorRejected,
 		fix: "An SBOM of several megabytes is too large for the public log: leave files out with `sbom-files: none`, attach it unsigned with `attach-sbom: referrer`, or use a Rekor of your own. Else open an issue with the section \"Details\" of this log.",
 	})
+	options := &sign.RekorOptions{BaseURL: s.rekor, Timeout: rekorTimeout, Version: s.version}
+	if s.version == 1 {
+		options.Client = rekorClient(s.rekor, guard)
+	} else {
+		options.ClientV2 = tiles{url: s.rekor, http: &http.Client{Transport: guard}}
+	}
+	return checkedLog{sign.NewRekor(options)}
+}
+
+// rekorClient is the client of a log of version 1, on our transport and without the
+// library's retries, which wait zero seconds and lose the status.
+func rekorClient(log string, guard http.RoundTripper) sign.RekorClient {
+	u, err := url.Parse(log)
+	if err != nil {
+		u = &url.URL{} // the URL was checked when it was read
+	}
 	client := httptransport.NewWithClient(u.Host, u.Path+rekor.DefaultBasePath, []string{u.Scheme}, &http.Client{Transport: guard})
-	return checkedLog{sign.NewRekor(&sign.RekorOptions{
-		BaseURL: s.rekor,
-		Timeout: rekorTimeout,
-		Client:  rekor.New(client, strfmt.Default).Entries,
-		Version: 1,
-	})}
+	return rekor.New(client, strfmt.Default).Entries
 }
 
 // checkedLog explains answers of the log that cannot be read. The library dereferences
@@ -50,17 +55,17 @@ func (s *services) log(ctx context.Context, rt http.RoundTripper) sign.Transpare
 type checkedLog struct{ sign.Transparency }
 
 // GetTransparencyLogEntry implements [sign.Transparency].
-func (l checkedLog) GetTransparencyLogEntry(ctx context.Context, certificate []byte, b *protobundle.Bundle) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = malformed(fmt.Errorf("%v", r))
-		}
-	}()
-	err = l.Transparency.GetTransparencyLogEntry(ctx, certificate, b)
+func (l checkedLog) GetTransparencyLogEntry(ctx context.Context, certificate []byte, b *protobundle.Bundle) error {
+	err := l.ask(ctx, certificate, b)
 	if _, ok := errors.AsType[*problem.Problem](err); ok || err == nil || ctx.Err() != nil {
 		return err
 	}
 	return malformed(err)
+}
+
+func (l checkedLog) ask(ctx context.Context, certificate []byte, b *protobundle.Bundle) (err error) {
+	defer recovered(&err)
+	return l.Transparency.GetTransparencyLogEntry(ctx, certificate, b)
 }
 
 func (s *services) timestampAuthorities(ctx context.Context, rt http.RoundTripper) []*sign.TimestampAuthority {
@@ -156,7 +161,7 @@ func malformed(err error) error {
 		Code: problem.RekorRejected,
 		What: "Rekor, the transparency log, gave an answer that makes no sense.",
 		Why:  "The log entry in it is incomplete.",
-		Fix:  "Run the job again. With a log of your own, check that rekor-url is a Rekor of version 1.",
+		Fix:  "Run the job again. With a log of your own, check that rekor-url is a Rekor of version 1, or that the signing config has its version.",
 		Err:  err,
 	}
 }

@@ -47,7 +47,7 @@ func TestServiceErrors(t *testing.T) {
 			o := options(t, i, token(t, claims(nil)))
 			if c.host == tsa {
 				o.Instance.FulcioURL, o.Instance.RekorURL = "", ""
-				o.Instance.SigningConfig = signingConfig(service(rekorURL, 1), service(tsaURL, 1), "ANY")
+				o.Instance.SigningConfig = file(signingConfig(service(rekorURL, 1), service(tsaURL, 1), "ANY"))
 			}
 			bundles, err := newSigner(t, o).Sign(t.Context(), three(t)[:1])
 			goldenProblem(t, c.golden, err)

@@ -53,7 +53,7 @@ var identity = attest.Identity{
 func options(t *testing.T, i *instance, token string) sigstore.Options {
 	t.Helper()
 	return sigstore.Options{
-		Instance:  sigstore.Instance{FulcioURL: fulcioURL, RekorURL: rekorURL, TrustedRoot: i.trustedRoot(t)},
+		Instance:  sigstore.Instance{FulcioURL: fulcioURL, RekorURL: rekorURL, TrustedRoot: file(i.trustedRoot(t))},
 		Audience:  "sigstore",
 		Token:     func(context.Context, string) (secret.String, error) { return secret.New(token), nil },
 		Transport: i.network,
@@ -62,10 +62,12 @@ func options(t *testing.T, i *instance, token string) sigstore.Options {
 	}
 }
 
+func file(encoded []byte) sigstore.File { return sigstore.File{JSON: encoded} }
+
 // withTimestamps are options that sign with a timestamp authority too.
 func withTimestamps(o sigstore.Options) sigstore.Options {
 	o.Instance.FulcioURL, o.Instance.RekorURL = "", ""
-	o.Instance.SigningConfig = signingConfig(service(rekorURL, 1), service(tsaURL, 1), "ANY")
+	o.Instance.SigningConfig = file(signingConfig(service(rekorURL, 1), service(tsaURL, 1), "ANY"))
 	return o
 }
 
@@ -82,7 +84,7 @@ func newSigner(t *testing.T, o sigstore.Options) *sigstore.Signer {
 func checked(t *testing.T, o sigstore.Options) *sigstore.Signer {
 	t.Helper()
 	s := newSigner(t, o)
-	if _, err := s.Check(t.Context()); err != nil {
+	if _, _, err := s.Check(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	return s

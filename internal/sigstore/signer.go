@@ -7,6 +7,7 @@
 package sigstore
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -29,6 +30,7 @@ var (
 // Options of [New].
 type Options struct {
 	Instance  Instance
+	Format    attest.SignatureFormat                                            // for whom to sign; empty is [attest.Both]
 	Audience  string                                                            // of the OIDC token, e.g. "sigstore"
 	Token     func(ctx context.Context, audience string) (secret.String, error) // a fresh OIDC token
 	Transport http.RoundTripper                                                 // with retries
@@ -60,30 +62,39 @@ func New(o Options) (*Signer, error) {
 	if err != nil {
 		return nil, err
 	}
+	o.Format = cmp.Or(o.Format, attest.Both)
 	return &Signer{options: o, trust: t}, nil
 }
 
 // Check implements [attest.Signer].
-func (s *Signer) Check(ctx context.Context) (attest.Identity, error) {
-	_, claims, err := s.token(ctx)
+func (s *Signer) Check(ctx context.Context) (attest.Identity, attest.SignatureFormat, error) {
+	identity, services, err := s.check(ctx)
 	if err != nil {
-		return attest.Identity{}, err
+		return attest.Identity{}, "", err
 	}
-	services, err := s.load(ctx)
-	if err != nil {
-		return attest.Identity{}, err
-	}
-	if err := s.guardPrivate(claims, services); err != nil {
-		return attest.Identity{}, err
-	}
-	identity, err := claims.identity(s.options.Job.ServerURL)
-	if err != nil {
-		return attest.Identity{}, err
+	if s.options.Format == attest.Both && services.format == attest.Bundles {
+		s.options.Log.WarnContext(ctx, "The log of this Sigstore is of version 2, which has nothing for verifiers older than cosign 2.6: `signature-format: both` signs as `bundle` does.")
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.identity = identity
-	return identity, nil
+	return identity, services.format, nil
+}
+
+func (s *Signer) check(ctx context.Context) (attest.Identity, *services, error) {
+	_, claims, err := s.token(ctx)
+	if err != nil {
+		return attest.Identity{}, nil, err
+	}
+	services, err := s.load(ctx)
+	if err != nil {
+		return attest.Identity{}, nil, err
+	}
+	if err := s.guardPrivate(claims, services); err != nil {
+		return attest.Identity{}, nil, err
+	}
+	identity, err := claims.identity(s.options.Job.ServerURL)
+	return identity, services, err
 }
 
 // token fetches a token and reads its claims.
@@ -103,7 +114,7 @@ func (s *Signer) load(ctx context.Context) (*services, error) {
 	if s.services != nil {
 		return s.services, nil
 	}
-	services, err := s.trust.load(ctx, s.options.Transport)
+	services, err := s.trust.load(ctx, s.options.Transport, s.options.Format)
 	if err != nil {
 		return nil, err
 	}
@@ -175,10 +186,11 @@ func (s *Signer) signOne(ctx context.Context, services *services, key *certified
 	if err != nil {
 		return nil, fmt.Errorf("log: %w", err)
 	}
-	b, err := services.newBundle(proto, st, key.identity, key.chain)
+	b, err := newBundle(proto, st, key.chain)
 	if err != nil {
 		return nil, err
 	}
+	b.Signer, b.Entry.URL = key.identity, services.entryURL(b.Entry)
 	if err := services.verifyNew(b, key.identity); err != nil {
 		return b, notValid(st.About, err) // it is in the log all the same
 	}

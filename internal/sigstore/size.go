@@ -21,10 +21,10 @@ const (
 // fits refuses what the log would not take, before anything is public.
 func (s *Signer) fits(ctx context.Context, services *services, statements []*attest.Statement) error {
 	for _, st := range statements {
-		// A log of version 1 gets the whole envelope, its payload in base64; of what is
-		// signed as it is, it gets a hash.
+		// A log of version 1 gets the whole envelope, its payload in base64. Of what is
+		// signed as it is, it gets a hash, and one of version 2 never gets more.
 		size := base64.StdEncoding.EncodedLen(len(st.Payload)) + aroundPayload
-		if size <= warnPublicRequest || st.IsSimpleSigning() || !below(services.rekor, "sigstore.dev") {
+		if size <= warnPublicRequest || st.IsSimpleSigning() || !services.publicWholeLog() {
 			continue
 		}
 		if size > maxPublicRequest {

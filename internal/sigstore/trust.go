@@ -5,17 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
-	"strings"
 	"time"
 
-	"github.com/cenkalti/backoff/v5"
 	"github.com/sigstore/sigstore-go/pkg/root"
-	"github.com/sigstore/sigstore-go/pkg/tuf"
-	"github.com/theupdateframework/go-tuf/v2/metadata/fetcher"
 
+	"seal-image/internal/attest"
 	"seal-image/internal/problem"
-	"seal-image/internal/transport"
 )
 
 // Instance says which Sigstore signs. What is empty comes from the TUF repository, which
@@ -23,11 +18,26 @@ import (
 type Instance struct {
 	FulcioURL     string // together with RekorURL, which is of version 1
 	RekorURL      string
-	SigningConfig []byte // JSON
-	TrustedRoot   []byte // JSON
+	TimestampURL  string // of a timestamp authority (RFC 3161), with path; goes with the two
+	SigningConfig File
+	TrustedRoot   File
 	TUFURL        string
 	TUFRoot       []byte // JSON
 }
+
+// File is a file by its content, or by its name among the targets of the TUF repository.
+// The zero File is the one that the repository has for everybody.
+type File struct {
+	JSON   []byte
+	Target string
+}
+
+// The targets that clients take where nothing else is said.
+// Source: https://github.com/sigstore/root-signing/tree/main/targets
+const (
+	trustedRootTarget   = "trusted_root.json"
+	signingConfigTarget = "signing_config.v0.2.json"
+)
 
 // trust is an Instance whose files were parsed.
 type trust struct {
@@ -39,17 +49,36 @@ type trust struct {
 func newTrust(i Instance) (*trust, error) {
 	t := &trust{instance: i}
 	var err error
-	if len(i.TrustedRoot) > 0 {
-		if t.root, err = root.NewTrustedRootFromJSON(i.TrustedRoot); err != nil {
+	if len(i.TrustedRoot.JSON) > 0 {
+		if t.root, err = parseTrustedRoot(i.TrustedRoot.JSON); err != nil {
 			return nil, badFile("trusted-root", "a Sigstore trusted root", err)
 		}
 	}
-	if len(i.SigningConfig) > 0 {
-		if t.config, err = root.NewSigningConfigFromJSON(i.SigningConfig); err != nil {
+	if len(i.SigningConfig.JSON) > 0 {
+		if t.config, err = parseSigningConfig(i.SigningConfig.JSON); err != nil {
 			return nil, badFile("signing-config", "a Sigstore signing config", err)
 		}
 	}
 	return t, nil
+}
+
+// parseTrustedRoot reads a trusted root; what makes the library panic is an error.
+func parseTrustedRoot(encoded []byte) (parsed *root.TrustedRoot, err error) {
+	defer recovered(&err)
+	return root.NewTrustedRootFromJSON(encoded)
+}
+
+func parseSigningConfig(encoded []byte) (parsed *root.SigningConfig, err error) {
+	defer recovered(&err)
+	return root.NewSigningConfigFromJSON(encoded)
+}
+
+// recovered turns a panic over foreign bytes into an error: the libraries dereference what
+// an answer may lack.
+func recovered(err *error) {
+	if r := recover(); r != nil {
+		*err = fmt.Errorf("malformed: %v", r)
+	}
 }
 
 func badFile(input, what string, err error) error {
@@ -62,127 +91,65 @@ func badFile(input, what string, err error) error {
 	}
 }
 
-// load fetches from TUF what the files do not give, and selects the services.
-func (t *trust) load(ctx context.Context, rt http.RoundTripper) (*services, error) {
+// material fetches from TUF the trusted root, unless there is a file, and for signing what
+// names the services; config stays nil where URLs do.
+func (t *trust) material(ctx context.Context, rt http.RoundTripper, signing bool) (*root.TrustedRoot, *root.SigningConfig, error) {
 	trusted, config := t.root, t.config
-	if trusted == nil || (config == nil && t.instance.FulcioURL == "") {
-		client, err := t.tuf(ctx, rt)
-		if err != nil {
-			return nil, t.noTrust(ctx, err)
+	wantConfig := signing && config == nil && t.instance.FulcioURL == ""
+	if trusted != nil && !wantConfig {
+		return trusted, config, nil
+	}
+	limited, cancel := context.WithTimeoutCause(ctx, tufLimit, errStalled)
+	defer cancel()
+	repository, err := openRepository(limited, t.instance, rt)
+	if err == nil && trusted == nil {
+		trusted, err = fetch(repository, t.instance.TrustedRoot, trustedRootTarget, parseTrustedRoot)
+	}
+	if err == nil && wantConfig {
+		config, err = fetch(repository, t.instance.SigningConfig, signingConfigTarget, parseSigningConfig)
+	}
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return nil, nil, context.Cause(ctx)
+	case err != nil:
+		return nil, nil, t.noTrust(limited, err)
+	}
+	return trusted, config, nil
+}
+
+// load finds what signs in the given format, and what verifies it.
+func (t *trust) load(ctx context.Context, rt http.RoundTripper, format attest.SignatureFormat) (*services, error) {
+	trusted, config, err := t.material(ctx, rt, true)
+	if err != nil {
+		return nil, err
+	}
+	s := &services{
+		verifier: verifier{root: trusted},
+		fulcio:   t.instance.FulcioURL,
+		rekor:    t.instance.RekorURL,
+		version:  1,
+		format:   format,
+	}
+	if t.instance.TimestampURL != "" {
+		s.timestamp = []string{t.instance.TimestampURL}
+	}
+	if config != nil {
+		if err := s.choose(config, time.Now()); err != nil {
+			return nil, t.badConfig(ctx, err)
 		}
-		if trusted == nil {
-			if trusted, err = root.GetTrustedRoot(client); err != nil {
-				return nil, t.noTrust(ctx, err)
-			}
-		}
-		if config == nil && t.instance.FulcioURL == "" {
-			if config, err = root.GetSigningConfig(client); err != nil {
-				return nil, t.noTrust(ctx, err)
-			}
-		}
 	}
-	s := &services{root: trusted, fulcio: t.instance.FulcioURL, rekor: t.instance.RekorURL}
-	if config == nil {
-		return s, nil
-	}
-	if err := s.choose(config, time.Now()); err != nil && t.config == nil {
-		return nil, t.noTrust(ctx, fmt.Errorf("signing config: %w", err))
-	} else if err != nil {
-		return nil, badFile("signing-config", "a signing config that we can use", err)
-	}
-	return s, nil
+	return s, s.complete()
 }
 
-// tuf returns a client of the repository that keeps everything in memory: a cache on disk
-// would outlive the run and be shared between jobs.
-func (t *trust) tuf(ctx context.Context, rt http.RoundTripper) (*tuf.Client, error) {
-	options := tuf.DefaultOptions().WithDisableLocalCache().WithContext(ctx)
-	if t.instance.TUFURL != "" {
-		options.RepositoryBaseURL = t.instance.TUFURL
+// badConfig explains a signing config that names nothing to sign with. That of the user is
+// theirs to correct.
+func (t *trust) badConfig(ctx context.Context, err error) error {
+	_, explained := errors.AsType[*problem.Problem](err)
+	switch given := t.instance.SigningConfig; {
+	case explained:
+		return err
+	case given.Target != "" || len(given.JSON) > 0:
+		return badFile("signing-config", "a signing config that we can use", err)
 	}
-	if len(t.instance.TUFRoot) > 0 {
-		options.Root = t.instance.TUFRoot
-	}
-	f := fetcher.NewDefaultFetcher()
-	f.SetHTTPClient(&http.Client{Transport: transport.Bind(ctx, rt)})
-	f.SetRetryOptions(backoff.WithMaxTries(1)) // the transport retries
-	options.Fetcher = f
-	return tuf.New(options)
-}
-
-func (t *trust) noTrust(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	from := t.instance.TUFURL
-	if from == "" {
-		from = tuf.DefaultMirror
-	}
-	return &problem.Problem{
-		Code: problem.TrustRoot,
-		What: "The trust root of Sigstore could not be fetched.",
-		Why:  fmt.Sprintf("The TUF repository %s gave no valid answer.", from),
-		Fix:  "Run the job again. With a repository of your own, check tuf-url and tuf-root; without a way to reach it, hand over the file with trusted-root.",
-		Err:  err,
-	}
-}
-
-// services are the endpoints that sign, and the root that verifies what they say.
-type services struct {
-	root      *root.TrustedRoot
-	fulcio    string   // URL
-	rekor     string   // URL of a log of version 1
-	timestamp []string // URLs with path
-}
-
-// choose selects the services of a signing config that are valid now.
-func (s *services) choose(config *root.SigningConfig, now time.Time) error {
-	fulcio, err := root.SelectService(config.FulcioCertificateAuthorityURLs(), []uint32{1}, now)
-	if err != nil {
-		return errors.New("it has no Fulcio with API version 1 that is valid now") // the library's words have only the time
-	}
-	// Version 1 is what old and new verifiers understand; a log of version 2 gives no
-	// inclusion promise.
-	rekor, err := root.SelectServices(config.RekorLogURLs(), config.RekorLogURLsConfig(), []uint32{1}, now)
-	if err != nil {
-		return errors.New("it has no Rekor with API version 1 that is valid now")
-	}
-	if len(rekor) != 1 {
-		return errors.New("it asks for several logs, and one is supported")
-	}
-	s.fulcio, s.rekor = fulcio.URL, rekor[0].URL
-	if len(config.TimestampAuthorityURLs()) == 0 {
-		return nil
-	}
-	authorities, err := root.SelectServices(config.TimestampAuthorityURLs(), config.TimestampAuthorityURLsConfig(), []uint32{1}, now)
-	if err != nil {
-		return errors.New("it has fewer timestamp authorities with API version 1 than it asks for")
-	}
-	for _, a := range authorities {
-		s.timestamp = append(s.timestamp, a.URL)
-	}
-	return nil
-}
-
-// public reports whether a service that learns the identity is one of the public good
-// instance. Fulcio publishes in its CT log what Rekor publishes in its entries.
-func (s *services) public() bool {
-	return below(s.fulcio, "sigstore.dev") || below(s.rekor, "sigstore.dev")
-}
-
-func below(service, domain string) bool {
-	u, err := url.Parse(service)
-	if err != nil {
-		return true // better to ask once too often
-	}
-	host := strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
-	return host == domain || strings.HasSuffix(host, "."+domain)
-}
-
-// entryURL is where a person can look at a log entry.
-func (s *services) entryURL(index int64) string {
-	if below(s.rekor, "rekor.sigstore.dev") {
-		return fmt.Sprintf("https://search.sigstore.dev/?logIndex=%d", index)
-	}
-	return fmt.Sprintf("%s/api/v1/log/entries?logIndex=%d", strings.TrimRight(s.rekor, "/"), index)
+	return t.noTrust(ctx, fmt.Errorf("signing config: %w", err))
 }

@@ -29,7 +29,7 @@ func TestServicesFromSigningConfig(t *testing.T) {
 			t.Parallel()
 			i := newInstance(t)
 			o := options(t, i, token(t, claims(nil)))
-			o.Instance = sigstore.Instance{TrustedRoot: i.trustedRoot(t), SigningConfig: signingConfig(c.rekor, c.tsa, c.selector)}
+			o.Instance = sigstore.Instance{TrustedRoot: file(i.trustedRoot(t)), SigningConfig: file(signingConfig(c.rekor, c.tsa, c.selector))}
 			_, err := newSigner(t, o).Sign(t.Context(), three(t)[:1])
 			if name == "all timestamp authorities" {
 				// Both are the same authority here, and a verifier wants one of each.
@@ -57,13 +57,13 @@ func TestBadFiles(t *testing.T) {
 		golden string
 		in     sigstore.Instance
 	}{
-		"trusted root":          {"bad-trusted-root", sigstore.Instance{TrustedRoot: []byte(`{"mediaType":"application/json"}`)}},
-		"signing config":        {"bad-signing-config", sigstore.Instance{TrustedRoot: good, SigningConfig: []byte(`{"mediaType":"application/json"}`)}},
-		"signing config, no CA": {"signing-config-no-fulcio", sigstore.Instance{TrustedRoot: good, SigningConfig: []byte(`{"mediaType":"application/vnd.dev.sigstore.signingconfig.v0.2+json"}`)}},
-		"several logs": {"signing-config-two-logs", sigstore.Instance{TrustedRoot: good, SigningConfig: []byte(strings.Replace(string(signingConfig(
-			service(rekorURL, 1)+","+strings.Replace(service("http://rekor3.example.com", 1), `"example.com"`, `"example.org"`, 1), "", "ALL")), `"ANY"`, `"ALL"`, 1))}},
-		"too few authorities": {"signing-config-few-tsa", sigstore.Instance{TrustedRoot: good, SigningConfig: signingConfig(service(rekorURL, 1), service(tsaURL, 2), "ALL")}},
-		"Rekor 2 alone":       {"signing-config-rekor-2", sigstore.Instance{TrustedRoot: good, SigningConfig: signingConfig(service("http://rekor2.example.com", 2), "", "ALL")}},
+		"trusted root":          {"bad-trusted-root", sigstore.Instance{TrustedRoot: file([]byte(`{"mediaType":"application/json"}`))}},
+		"signing config":        {"bad-signing-config", sigstore.Instance{TrustedRoot: file(good), SigningConfig: file([]byte(`{"mediaType":"application/json"}`))}},
+		"signing config, no CA": {"signing-config-no-fulcio", sigstore.Instance{TrustedRoot: file(good), SigningConfig: file([]byte(`{"mediaType":"application/vnd.dev.sigstore.signingconfig.v0.2+json"}`))}},
+		"several logs": {"signing-config-two-logs", sigstore.Instance{TrustedRoot: file(good), SigningConfig: file([]byte(strings.Replace(string(signingConfig(
+			service(rekorURL, 1)+","+strings.Replace(service("http://rekor3.example.com", 1), `"example.com"`, `"example.org"`, 1), "", "ALL")), `"ANY"`, `"ALL"`, 1)))}},
+		"too few authorities": {"signing-config-few-tsa", sigstore.Instance{TrustedRoot: file(good), SigningConfig: file(signingConfig(service(rekorURL, 1), service(tsaURL, 2), "ALL"))}},
+		"Rekor 2 without TSA": {"signing-config-no-time", sigstore.Instance{TrustedRoot: file(good), SigningConfig: file(signingConfig(service("http://rekor2.example.com", 2), "", "ALL"))}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -71,14 +71,14 @@ func TestBadFiles(t *testing.T) {
 			o.Instance = c.in
 			s, err := sigstore.New(o)
 			if err == nil {
-				_, err = s.Check(t.Context())
+				_, _, err = s.Check(t.Context())
 			}
 			goldenProblem(t, c.golden, err)
 		})
 	}
 	for name, in := range map[string]sigstore.Instance{
-		"trusted root is not JSON":   {TrustedRoot: []byte("{")},
-		"signing config is not JSON": {TrustedRoot: good, SigningConfig: []byte("{")},
+		"trusted root is not JSON":   {TrustedRoot: file([]byte("{"))},
+		"signing config is not JSON": {TrustedRoot: file(good), SigningConfig: file([]byte("{"))},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -96,7 +96,7 @@ func TestTrustRootUnavailable(t *testing.T) {
 	i := newInstance(t)
 	o := options(t, i, token(t, claims(nil)))
 	o.Instance = sigstore.Instance{FulcioURL: fulcioURL, RekorURL: rekorURL, TUFURL: "http://tuf.example.com"}
-	_, err := newSigner(t, o).Check(t.Context())
+	_, _, err := newSigner(t, o).Check(t.Context())
 	goldenProblem(t, "trust-root", err)
 	for host := range i.requests {
 		if host != "tuf.example.com" {

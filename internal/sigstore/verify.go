@@ -2,78 +2,175 @@ package sigstore
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/asn1"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
+	ssldsse "github.com/secure-systems-lab/go-securesystemslib/dsse"
 	"github.com/sigstore/sigstore-go/pkg/bundle"
 	"github.com/sigstore/sigstore-go/pkg/fulcio/certificate"
+	"github.com/sigstore/sigstore-go/pkg/root"
+	"github.com/sigstore/sigstore-go/pkg/tlog"
 	sigverify "github.com/sigstore/sigstore-go/pkg/verify"
-	"github.com/sigstore/sigstore/pkg/signature/payload"
 
 	"seal-image/internal/attest"
-	"seal-image/internal/problem"
 )
 
-// Verify implements [attest.Verifier] for the workflow of this run. An earlier run of it
-// may have signed from another commit.
-func (s *Signer) Verify(stored attest.Stored, about attest.Manifest) (*attest.Bundle, error) {
-	s.mu.Lock()
-	services, identity := s.services, s.identity
-	s.mu.Unlock()
-	if services == nil || identity == (attest.Identity{}) {
-		return nil, errors.New("nothing to verify with: the identity of the run is not known yet")
-	}
-	b, err := services.verifyStored(stored, about, identity)
+// verifier verifies against a trust root, and nothing that comes with a signature.
+type verifier struct{ root *root.TrustedRoot }
+
+// verify checks b completely: chain, SCT, log, times, signature, that it is about what st
+// is about, and who has signed. times say where the time of the signature comes from. What
+// makes the library panic is an error.
+func (v verifier) verify(b *bundle.Bundle, st *attest.Statement, p policy, times ...sigverify.VerifierOption) (signer certificate.Summary, err error) {
+	defer recovered(&err)
+	entries, err := b.TlogEntries()
 	if err != nil {
-		return nil, &problem.Problem{
-			Code: problem.BundleInvalid,
-			What: fmt.Sprintf("What the registry has about %s does not verify.", about.Ref),
-			Why:  "It fails against the trust root or this workflow: " + err.Error(),
-			Fix:  "Do not trust what is attached to this image. Check that trusted-root belongs to the Sigstore that signs; else open an issue.",
-			Err:  err,
-		}
+		return signer, err
 	}
-	return b, nil
+	library, err := sigverify.NewVerifier(v.root, append(v.proofs(b, entries), times...)...)
+	if err != nil {
+		return signer, err
+	}
+	artifact := sigverify.WithArtifact(bytes.NewReader(st.Payload))
+	if !st.IsSimpleSigning() {
+		digest, err := hex.DecodeString(st.About.Digest().Hex)
+		if err != nil {
+			return signer, err
+		}
+		artifact = sigverify.WithArtifactDigest(st.About.Digest().Algorithm, digest)
+	}
+	result, err := library.Verify(b, sigverify.NewPolicy(artifact, sigverify.WithCertificateIdentity(p.identity)))
+	if err != nil {
+		return signer, err
+	}
+	if err := v.checkEntries(b, entries, result.VerifiedTimestamps); err != nil {
+		return signer, err
+	}
+	signer = *result.Signature.Certificate
+	return signer, p.check(signer)
 }
 
-// verifyStored checks what a registry serves, and returns what was signed.
-func (s *services) verifyStored(stored attest.Stored, about attest.Manifest, id attest.Identity) (*attest.Bundle, error) {
-	var b bundle.Bundle
-	switch stored.Form {
-	case attest.FormBundle:
-		if err := b.UnmarshalJSON(stored.Content); err != nil {
-			return nil, err
+// proofs are what this trust root can verify, each of which must be there. An SCT that it
+// cannot verify is no proof either, and speaks of another Sigstore.
+func (v verifier) proofs(b *bundle.Bundle, entries []*tlog.Entry) []sigverify.VerifierOption {
+	options := []sigverify.VerifierOption{sigverify.WithoutStatementPredicate()} // tens of megabytes
+	if len(v.root.RekorLogs()) > 0 {
+		options = append(options, sigverify.WithTransparencyLog(max(1, len(entries))))
+	}
+	if len(v.root.CTLogs()) > 0 || hasSCT(leaf(b.GetVerificationMaterial())) {
+		options = append(options, sigverify.WithSignedCertificateTimestamps(1))
+	}
+	return options
+}
+
+// sctList is the extension with the promises of CT logs (RFC 6962, section 3.3).
+var sctList = asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 11129, 2, 4, 2}
+
+func hasSCT(der []byte) bool {
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		return false // the chain is refused for the same reason
+	}
+	for _, e := range cert.Extensions {
+		if e.Id.Equal(sctList) {
+			return true
 		}
-	case attest.FormSig, attest.FormAtt:
-		read, err := layerBundle(stored.Form, stored.Layer)
-		if err != nil {
-			return nil, err
+	}
+	return false
+}
+
+// checkEntries checks two things that the library leaves out: that a body of version 2 is
+// about this signature also if it stands in a log of version 1, and that a log which gives
+// no time of its own was in service at the times that others give.
+func (v verifier) checkEntries(b *bundle.Bundle, entries []*tlog.Entry, times []sigverify.TimestampVerificationResult) error {
+	for _, e := range entries {
+		log := v.root.RekorLogs()[hex.EncodeToString([]byte(e.LogKeyID()))]
+		if log == nil {
+			continue // of a trust root without logs, where an entry counts for nothing
 		}
-		b = *read
-	default:
-		return nil, fmt.Errorf("the form %q is not signed", stored.Form)
+		if err := v.sameSignature(b, e); err != nil {
+			return err
+		}
+		for _, t := range times {
+			if !e.HasInclusionPromise() && !inService(log, t.Timestamp) {
+				return fmt.Errorf("the log was not in service when this was signed, at %s", t.Timestamp.UTC().Format(time.RFC3339))
+			}
+		}
 	}
-	st, err := statementOf(&b, stored.Layer, about)
+	return nil
+}
+
+func inService(log *root.TransparencyLog, at time.Time) bool {
+	return !at.Before(log.ValidityPeriodStart) && (log.ValidityPeriodEnd.IsZero() || !at.After(log.ValidityPeriodEnd))
+}
+
+// sameSignature compares an entry of version 2 with what was signed.
+// Source: https://github.com/sigstore/rekor-tiles/blob/v2.3.0/pkg/types/hashedrekord
+func (v verifier) sameSignature(b *bundle.Bundle, e *tlog.Entry) error {
+	if !e.IsRekorV2() {
+		return nil
+	}
+	content, err := b.SignatureContent()
+	if err != nil {
+		return err
+	}
+	key, err := b.VerificationContent()
+	if err != nil {
+		return err
+	}
+	signed := b.GetMessageSignature().GetMessageDigest().GetDigest()
+	if envelope := b.GetDsseEnvelope(); envelope != nil {
+		sum := sha256.Sum256(ssldsse.PAE(envelope.GetPayloadType(), envelope.GetPayload()))
+		signed = sum[:]
+	}
+	logged, _, _ := e.GetHashedRekordDigest()
+	if !bytes.Equal(logged, signed) || !bytes.Equal(e.Signature(), content.Signature()) || !key.CompareKey(e.PublicKey(), v.root) {
+		return errors.New("the log entry is that of another signature")
+	}
+	return nil
+}
+
+// chain are the authorities above a certificate that was verified, the root last.
+func (v verifier) chain(der []byte) ([]*x509.Certificate, error) {
+	cert, err := x509.ParseCertificate(der)
 	if err != nil {
 		return nil, err
 	}
-	policy, err := workflow(id)
+	chains, err := sigverify.VerifyLeafCertificate(cert.NotBefore, cert, v.root)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.verify(&b, st, policy, s.required(stored.Form)); err != nil {
-		return nil, err
-	}
-	chain, err := s.chain(leaf(b.GetVerificationMaterial()))
+	return chains[0][1:], nil
+}
+
+// open verifies what a registry serves, and returns what was signed.
+func (v verifier) open(stored attest.Stored, about attest.Manifest, p policy, times ...sigverify.VerifierOption) (out *attest.Bundle, err error) {
+	defer recovered(&err)
+	b, err := read(stored)
 	if err != nil {
 		return nil, err
 	}
-	out, err := s.newBundle(b.Bundle, st, id, chain)
+	st, err := statementOf(b, stored.Layer, about)
 	if err != nil {
 		return nil, err
 	}
+	signer, err := v.verify(b, st, p, times...)
+	if err != nil {
+		return nil, err
+	}
+	chain, err := v.chain(leaf(b.GetVerificationMaterial()))
+	if err != nil {
+		return nil, err
+	}
+	if out, err = newBundle(b.Bundle, st, chain); err != nil {
+		return nil, err
+	}
+	out.Signer = identityOf(signer)
 	if stored.Form == attest.FormBundle {
 		out.JSON = stored.Content
 	} else {
@@ -82,117 +179,15 @@ func (s *services) verifyStored(stored attest.Stored, about attest.Manifest, id 
 	return out, nil
 }
 
-// statementOf reads what a bundle signs. That it is about the right digest is for verify
-// to say of an in-toto statement, and said here of the other kind.
-func statementOf(b *bundle.Bundle, layer attest.Layer, about attest.Manifest) (*attest.Statement, error) {
-	if envelope := b.GetDsseEnvelope(); envelope != nil {
-		var head struct {
-			PredicateType string `json:"predicateType"`
-		}
-		if err := json.Unmarshal(envelope.GetPayload(), &head); err != nil {
-			return nil, fmt.Errorf("read statement: %w", err)
-		}
-		return &attest.Statement{About: about, PayloadType: envelope.GetPayloadType(), PredicateType: head.PredicateType, Payload: envelope.GetPayload()}, nil
-	}
-	var claim payload.Cosign
-	if err := json.Unmarshal(layer.Content, &claim); err != nil {
-		return nil, fmt.Errorf("read simple signing payload: %w", err)
-	}
-	if claim.Image.DigestStr() != about.Ref.DigestStr() {
-		return nil, fmt.Errorf("it signs %s", claim.Image.DigestStr())
-	}
-	return &attest.Statement{About: about, PayloadType: attest.SimpleSigningType, Payload: layer.Content}, nil
-}
-
-// verifyNew checks a bundle that was just made, as a verifier would that knows everything
-// about the run.
-func (s *services) verifyNew(made *attest.Bundle, id attest.Identity) error {
-	var b bundle.Bundle
-	if err := b.UnmarshalJSON(made.JSON); err != nil {
-		return err
-	}
-	policy, err := exactly(id)
-	if err != nil {
-		return err
-	}
-	if err := s.verify(&b, made.Statement, policy, s.required(attest.FormBundle)); err != nil {
-		return err
-	}
-	if envelope := b.GetDsseEnvelope(); envelope != nil && !bytes.Equal(envelope.GetPayload(), made.Statement.Payload) {
-		return errors.New("the signed statement is another one")
-	}
-	return nil
-}
-
-func (s *services) verify(b *bundle.Bundle, st *attest.Statement, id sigverify.CertificateIdentity, required []sigverify.VerifierOption) error {
-	verifier, err := sigverify.NewVerifier(s.root, required...)
-	if err != nil {
-		return err
-	}
-	artifact := sigverify.WithArtifact(bytes.NewReader(st.Payload))
-	if !st.IsSimpleSigning() {
-		digest, err := hex.DecodeString(st.About.Digest().Hex)
-		if err != nil {
-			return err
-		}
-		artifact = sigverify.WithArtifactDigest(st.About.Digest().Algorithm, digest)
-	}
-	_, err = verifier.Verify(b, sigverify.NewPolicy(artifact, sigverify.WithCertificateIdentity(id)))
-	return err
-}
-
-// required are the proofs that this Sigstore gives, each of which must be there. The layers
-// under cosign's tags have no timestamp: who reads them relies on the log's promise.
-func (s *services) required(form attest.Form) []sigverify.VerifierOption {
-	options := []sigverify.VerifierOption{
-		sigverify.WithTransparencyLog(1),
-		sigverify.WithIntegratedTimestamps(1),
-	}
-	if len(s.root.CTLogs()) > 0 {
-		options = append(options, sigverify.WithSignedCertificateTimestamps(1))
-	}
-	if len(s.timestamp) > 0 && !form.IsTag() {
-		options = append(options, sigverify.WithSignedTimestamps(len(s.timestamp)))
-	}
-	return options
-}
-
-// exactly expects the workflow, and the repository, ref and commit of this run.
-func exactly(id attest.Identity) (sigverify.CertificateIdentity, error) {
-	return expect(id, certificate.Extensions{
-		SourceRepositoryURI:    id.RepositoryURI,
-		SourceRepositoryRef:    id.Ref,
-		SourceRepositoryDigest: id.SHA,
-	})
-}
-
-// workflow expects the workflow at any commit, and the repository and ref: every caller of
-// a reusable workflow shares its SAN.
-func workflow(id attest.Identity) (sigverify.CertificateIdentity, error) {
-	return expect(id, certificate.Extensions{
-		SourceRepositoryURI: id.RepositoryURI,
-		SourceRepositoryRef: id.Ref,
-	})
-}
-
-func expect(id attest.Identity, extensions certificate.Extensions) (sigverify.CertificateIdentity, error) {
-	san, err := sigverify.NewSANMatcher(id.SAN, "")
-	if err != nil {
-		return sigverify.CertificateIdentity{}, fmt.Errorf("expected identity: %w", err)
-	}
-	issuer, err := sigverify.NewIssuerMatcher(id.Issuer, "")
-	if err != nil {
-		return sigverify.CertificateIdentity{}, fmt.Errorf("expected issuer: %w", err)
-	}
-	return sigverify.NewCertificateIdentity(san, issuer, extensions)
-}
-
-func notValid(about attest.Manifest, err error) error {
-	return &problem.Problem{
-		Code: problem.BundleInvalid,
-		What: fmt.Sprintf("The signature of %s does not verify.", about.Ref),
-		Why:  "What was signed and logged fails against the trust root: " + err.Error(),
-		Fix:  "Nothing that does not verify was attached. Check that trusted-root belongs to the Sigstore that signs; else open an issue.",
-		Err:  err,
+// read parses what a registry serves.
+func read(stored attest.Stored) (*bundle.Bundle, error) {
+	switch stored.Form {
+	case attest.FormBundle:
+		var b bundle.Bundle
+		return &b, b.UnmarshalJSON(stored.Content)
+	case attest.FormSig, attest.FormAtt:
+		return layerBundle(stored.Form, stored.Layer)
+	default:
+		return nil, fmt.Errorf("the form %q is not signed", stored.Form)
 	}
 }

@@ -160,7 +160,7 @@ func TestVerifyRefusesOthers(t *testing.T) {
 		"other issuer":            {claims: map[string]any{"iss": "https://token.example.com"}},
 		"other repository":        {claims: map[string]any{"repository": "acme/fork"}},
 		"other digest":            {about: "b"},
-		"unknown root":            {config: func(o sigstore.Options) sigstore.Options { o.Instance.TrustedRoot = unknown; return o }},
+		"unknown root":            {config: func(o sigstore.Options) sigstore.Options { o.Instance.TrustedRoot = file(unknown); return o }},
 		// Layers have none.
 		"no timestamp although there is an authority": {config: withTimestamps, layers: true},
 	} {
@@ -249,7 +249,7 @@ func TestVerifyWithoutSCT(t *testing.T) {
 	i.noSCT = true
 	o := options(t, i, token(t, claims(nil)))
 	strict := checked(t, o)
-	o.Instance.TrustedRoot = i.trust(t, false)
+	o.Instance.TrustedRoot = file(i.trust(t, false))
 	things, _ := signedThings(t, o)
 	careless := checked(t, o)
 	for name, stored := range things {
