@@ -94,6 +94,7 @@ type Job struct {
 	IDTokenRequestToken    string `json:"id_token_request_token"`
 	FulcioURL              string `json:"fulcio_url"`
 	RekorURL               string `json:"rekor_url"`
+	RekorV2URL             string `json:"rekor_v2_url"`
 	TSAURL                 string `json:"tsa_url"`
 	TUFURL                 string `json:"tuf_url"`
 	TUFRoot                string `json:"tuf_root"`
@@ -108,6 +109,8 @@ type Job struct {
 	RegistryReaderPassword string `json:"registry_reader_password"`
 	TrustedRoot            string `json:"trusted_root"`
 	SigningConfig          string `json:"signing_config"`
+	SigningConfigV2        string `json:"signing_config_rekor_v2"`
+	SigningConfigV2Alone   string `json:"signing_config_rekor_v2_alone"`
 
 	RegistryQuirks map[string]string `json:"registry_quirks"`
 }

@@ -41,9 +41,11 @@ type Fault struct {
 	Delay   Delay             `json:"delay,omitempty"`  // waited first
 	Hold    string            `json:"hold,omitempty"`   // the name to release the request by; waited for next
 	Cut     Cut               `json:"cut,omitempty"`
+	Lie     string            `json:"lie,omitempty"` // the name of the server that answers in place of the true one
 	Times   int               `json:"times,omitempty"`
 
-	hold *hold // by the name Hold, or nil
+	hold *hold        // by the name Hold, or nil
+	liar http.Handler // by the name Lie, or nil
 }
 
 // A Delay is a duration, written as Go writes it: "200ms".
@@ -76,12 +78,14 @@ func (f Fault) validate() error {
 	switch {
 	case !slices.Contains(Services(), f.Service):
 		return fmt.Errorf("unknown service %q, have %q", f.Service, Services())
-	case f.Status == 0 && f.Delay == 0 && f.Hold == "" && f.Cut == "":
-		return errors.New("a fault needs a status, a delay, a hold or a cut")
+	case f.Status == 0 && f.Delay == 0 && f.Hold == "" && f.Cut == "" && f.Lie == "":
+		return errors.New("a fault needs a status, a delay, a hold, a cut or a lie")
 	case f.Status != 0 && (f.Status < 200 || f.Status > 599):
 		return fmt.Errorf("status %d is not between 200 and 599", f.Status)
 	case f.Status != 0 && f.Cut != "":
 		return errors.New("a cut connection answers no status")
+	case f.Lie != "" && (f.Status != 0 || f.Cut != ""):
+		return errors.New("a lie has its own status, and its connection is not cut")
 	case f.Status == 0 && (f.Body != "" || len(f.Header) > 0):
 		return errors.New("body and header need a status")
 	case f.Cut != "" && f.Cut != CutBefore && f.Cut != CutAfter:
@@ -111,6 +115,8 @@ func (f Fault) serve(w http.ResponseWriter, r *http.Request, server http.Handler
 		panic(http.ErrAbortHandler)
 	case f.Status != 0:
 		f.answer(w)
+	case f.liar != nil:
+		f.liar.ServeHTTP(w, r)
 	default:
 		server.ServeHTTP(w, r)
 	}

@@ -25,6 +25,9 @@ func TestFaults(t *testing.T) {
 		"cut before":   {[]string{`{"service":"rekor","cut":"before","times":1}`}, "cut 201 201 201 201", 4},
 		"cut after":    {[]string{`{"service":"rekor","cut":"after","times":1}`}, "cut 201 201 201 201", 5},
 		"delayed":      {[]string{`{"service":"rekor","delay":"1ms","times":1}`}, "201 201 201 201 201", 5},
+		"lie twice":    {[]string{`{"service":"rekor","lie":"no-proof","times":2}`}, "207 207 201 201 201", 3},
+		"delayed lie":  {[]string{`{"service":"rekor","lie":"no-proof","delay":"1ms","times":1}`}, "207 201 201 201 201", 4},
+		"other lie":    {[]string{`{"service":"rekor","lie":"no-proof","method":"GET"}`}, "201 201 201 201 201", 5},
 		"delayed cut":  {[]string{`{"service":"rekor","delay":"1ms","cut":"after","times":1}`}, "cut 201 201 201 201", 5},
 		"in order": {[]string{
 			`{"service":"rekor","status":500,"times":1}`,
@@ -119,12 +122,17 @@ func TestFaultRefused(t *testing.T) {
 		"unknown field":       {`{"service":"rekor","state":503}`, `unknown field "state"`},
 		"unknown service":     {`{"service":"redis","status":503}`, `unknown service "redis"`},
 		"internal service":    {`{"service":"ctlog","status":503}`, `unknown service "ctlog"`},
-		"nothing to do":       {`{"service":"rekor"}`, "needs a status, a delay, a hold or a cut"},
+		"nothing to do":       {`{"service":"rekor"}`, "needs a status, a delay, a hold, a cut or a lie"},
 		"not a status":        {`{"service":"rekor","status":42}`, "status 42"},
 		"not a duration":      {`{"service":"rekor","delay":"soon"}`, "parse delay"},
 		"negative times":      {`{"service":"rekor","status":503,"times":-1}`, "negative"},
 		"unknown cut":         {`{"service":"rekor","cut":"off"}`, `unknown cut "off"`},
 		"cut with status":     {`{"service":"rekor","cut":"after","status":503}`, "answers no status"},
+		"lie with status":     {`{"service":"rekor","lie":"no-proof","status":503}`, "a lie has its own status"},
+		"lie with cut":        {`{"service":"rekor","lie":"no-proof","cut":"after"}`, "a lie has its own status"},
+		"lie with body":       {`{"service":"rekor","lie":"no-proof","body":"x"}`, "need a status"},
+		"unknown lie":         {`{"service":"rekor","lie":"no-prof"}`, `unknown lie "no-prof" of rekor, have ["another-time" "no-proof"]`},
+		"lie of another":      {`{"service":"tsa","lie":"no-proof"}`, `unknown lie "no-proof" of tsa, have []`},
 		"body without status": {`{"service":"rekor","delay":"1s","body":"x"}`, "need a status"},
 	} {
 		t.Run(name, func(t *testing.T) {

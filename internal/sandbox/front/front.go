@@ -5,6 +5,7 @@ package front
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"sync"
@@ -17,6 +18,7 @@ type Service string
 const (
 	Fulcio                   Service = "fulcio"
 	Rekor                    Service = "rekor"
+	Rekor2                   Service = "rekor2"
 	TSA                      Service = "tsa"
 	TUF                      Service = "tuf"
 	OIDC                     Service = "oidc"
@@ -37,14 +39,18 @@ const (
 // Services returns every service.
 func Services() []Service {
 	return []Service{
-		Fulcio, Rekor, TSA, TUF, OIDC,
+		Fulcio, Rekor, Rekor2, TSA, TUF, OIDC,
 		Registry, RegistryWithoutReferrers, RegistryWithLogin, RegistryWithBasicAuth, RegistryDistribution,
 		RegistryGHCR, RegistryGitLab, RegistryECR, RegistryJFrog, RegistryQuay, RegistryHarbor, RegistryEventual,
 	}
 }
 
-// A Front holds the requests and the faults of one job. Its zero value is ready to use.
+// A Front holds the requests and the faults of one job. Its zero value is ready to use, and knows
+// no lies.
 type Front struct {
+	// Lies are the servers that a fault may have answer in place of the true one, by name.
+	Lies map[Service]map[string]http.Handler
+
 	mu       sync.Mutex
 	requests []*Request
 	faults   []*Fault
@@ -124,6 +130,9 @@ func (f *Front) forgetRequests(w http.ResponseWriter, _ *http.Request) {
 
 func (f *Front) addFault(w http.ResponseWriter, r *http.Request) {
 	fault, err := parseFault(http.MaxBytesReader(w, r.Body, faultLimit))
+	if err == nil {
+		err = f.findLiar(fault)
+	}
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
@@ -135,6 +144,17 @@ func (f *Front) addFault(w http.ResponseWriter, r *http.Request) {
 	}
 	f.faults = append(f.faults, fault)
 	w.WriteHeader(http.StatusNoContent)
+}
+
+func (f *Front) findLiar(fault *Fault) error {
+	if fault.Lie == "" {
+		return nil
+	}
+	fault.liar = f.Lies[fault.Service][fault.Lie]
+	if fault.liar == nil {
+		return fmt.Errorf("unknown lie %q of %s, have %q", fault.Lie, fault.Service, slices.Sorted(maps.Keys(f.Lies[fault.Service])))
+	}
+	return nil
 }
 
 // removeFaults takes every order back, and lets go the requests that are held.

@@ -25,7 +25,10 @@ type scene struct {
 
 func newScene(t *testing.T) *scene {
 	t.Helper()
-	var f front.Front
+	liar := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusMultiStatus) })
+	f := front.Front{Lies: map[front.Service]map[string]http.Handler{
+		front.Rekor: {"no-proof": liar, "another-time": liar},
+	}}
 	s := &scene{}
 	s.server = httptest.NewServer(f.Wrap(front.Rekor, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)

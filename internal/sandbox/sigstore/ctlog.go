@@ -43,9 +43,9 @@ type ctLog struct {
 }
 
 type ctLogOptions struct {
-	trillian  string            // address
-	dir       string            // for the file that holds the accepted root
-	authority *x509.Certificate // the accepted root
+	trillian string              // address
+	dir      string              // for the file that holds the accepted roots
+	roots    []*x509.Certificate // the accepted roots
 }
 
 // startCTLog starts the CT log of certificate-transparency-go on a tree of its own.
@@ -95,13 +95,13 @@ func ctLogConfig(
 	if err != nil {
 		return nil, err
 	}
-	roots, err := cryptoutils.MarshalCertificateToPEM(o.authority)
+	roots, err := cryptoutils.MarshalCertificatesToPEM(o.roots)
 	if err != nil {
-		return nil, fmt.Errorf("encode root of the CT log: %w", err)
+		return nil, fmt.Errorf("encode roots of the CT log: %w", err)
 	}
 	rootsFile := filepath.Join(o.dir, "ctlog-roots.pem")
 	if err := os.WriteFile(rootsFile, roots, 0o600); err != nil {
-		return nil, fmt.Errorf("write root of the CT log: %w", err)
+		return nil, fmt.Errorf("write roots of the CT log: %w", err)
 	}
 	config, err := ctfe.ValidateLogConfig(&configpb.LogConfig{
 		LogId:                 tree,

@@ -36,7 +36,8 @@ var fulcioConfig []byte
 
 // An authority is Fulcio's CA: one certificate that signs itself and the leaves.
 type authority struct {
-	ca   ca.CertificateAuthority
+	*ephemeralca.EphemeralCA
+
 	root *x509.Certificate
 }
 
@@ -49,16 +50,13 @@ func newAuthority(ctx context.Context) (*authority, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read Fulcio's CA: %w", err)
 	}
-	return &authority{ca: ephemeral, root: chains[0][0]}, nil
+	return &authority{EphemeralCA: ephemeral, root: chains[0][0]}, nil
 }
 
 // newFulcio makes Fulcio's REST API, the current one and the one of cosign 2, on top of its
-// gRPC services as its own command does, but without a connection between the two.
-func newFulcio(ctx context.Context, a *authority, ct *ctLog) (http.Handler, error) {
-	cfg, err := config.Read(fulcioConfig)
-	if err != nil {
-		return nil, fmt.Errorf("read Fulcio's config: %w", err)
-	}
+// gRPC services as its own command does, but without a connection between the two. If there is
+// no CT log, it logs nothing.
+func newFulcio(ctx context.Context, cfg *config.FulcioConfig, a ca.CertificateAuthority, ct *ctLog) (http.Handler, error) {
 	service, err := fulcioService(cfg, a, ct)
 	if err != nil {
 		return nil, err
@@ -78,14 +76,10 @@ func newFulcio(ctx context.Context, a *authority, ct *ctLog) (http.Handler, erro
 	return server.WithMaxBytes(withConfig, fulcioBodyLimit), nil
 }
 
-func fulcioService(cfg *config.FulcioConfig, a *authority, ct *ctLog) (server.GRPCCAServer, error) {
-	key, err := cryptoutils.MarshalPublicKeyToPEM(ct.key)
+func fulcioService(cfg *config.FulcioConfig, a ca.CertificateAuthority, ct *ctLog) (server.GRPCCAServer, error) {
+	log, err := ctLogClient(ct)
 	if err != nil {
-		return nil, fmt.Errorf("encode CT log key: %w", err)
-	}
-	log, err := ctclient.New(ct.url, &http.Client{Timeout: fulcioTimeout}, jsonclient.Options{PublicKey: string(key)})
-	if err != nil {
-		return nil, fmt.Errorf("make CT log client: %w", err)
+		return nil, err
 	}
 	algorithms, err := signature.NewAlgorithmRegistryConfig([]protocommon.PublicKeyDetails{ // Fulcio's default
 		protocommon.PublicKeyDetails_PKIX_ECDSA_P256_SHA_256,
@@ -99,7 +93,23 @@ func fulcioService(cfg *config.FulcioConfig, a *authority, ct *ctLog) (server.GR
 	if err != nil {
 		return nil, fmt.Errorf("list Fulcio's algorithms: %w", err)
 	}
-	return server.NewGRPCCAServer(log, a.ca, algorithms, server.NewIssuerPool(cfg)), nil
+	return server.NewGRPCCAServer(log, a, algorithms, server.NewIssuerPool(cfg)), nil
+}
+
+// ctLogClient is nil if there is no log, as Fulcio has it.
+func ctLogClient(ct *ctLog) (*ctclient.LogClient, error) {
+	if ct == nil {
+		return nil, nil
+	}
+	key, err := cryptoutils.MarshalPublicKeyToPEM(ct.key)
+	if err != nil {
+		return nil, fmt.Errorf("encode CT log key: %w", err)
+	}
+	log, err := ctclient.New(ct.url, &http.Client{Timeout: fulcioTimeout}, jsonclient.Options{PublicKey: string(key)})
+	if err != nil {
+		return nil, fmt.Errorf("make CT log client: %w", err)
+	}
+	return log, nil
 }
 
 // passToken hands the token of the legacy API to the service.

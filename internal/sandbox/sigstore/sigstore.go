@@ -1,6 +1,6 @@
 // Package sigstore runs the real servers of Sigstore inside this process: Fulcio with its CA, a
-// CT log, Rekor and a timestamp authority. Both logs keep their entries in Trillian's memory
-// storage. Keys are new at every start, and nothing is left at the end.
+// CT log, Rekor in both versions and a timestamp authority. The CT log and Rekor v1 keep their
+// entries in Trillian's memory storage, Rekor v2 keeps them in files. Keys are new at every start.
 package sigstore
 
 import (
@@ -19,7 +19,10 @@ import (
 type Sigstore struct {
 	Fulcio    http.Handler
 	Rekor     http.Handler
+	Rekor2    http.Handler
 	Timestamp http.Handler
+	Impostors *Impostors
+	Authority *TimestampAuthority // of Timestamp
 	Trust     *Trust
 }
 
@@ -35,15 +38,7 @@ func Start(ctx context.Context, servers *loopback.Group, dir string) (*Sigstore,
 	if err != nil {
 		return nil, err
 	}
-	authority, err := newAuthority(ctx)
-	if err != nil {
-		return nil, err
-	}
-	ct, err := startCTLog(ctx, servers, ctLogOptions{trillian: trillian, dir: dir, authority: authority.root})
-	if err != nil {
-		return nil, err
-	}
-	fulcio, err := newFulcio(ctx, authority, ct)
+	certificates, err := startCertificates(ctx, servers, trillian, dir)
 	if err != nil {
 		return nil, err
 	}
@@ -51,19 +46,27 @@ func Start(ctx context.Context, servers *loopback.Group, dir string) (*Sigstore,
 	if err != nil {
 		return nil, err
 	}
-	timestamp, chain, err := startTimestamp()
+	rekor2, rekor2Key, err := startRekor2(ctx, servers, dir)
+	if err != nil {
+		return nil, err
+	}
+	timestamp, authority, err := startTimestamp(dir)
 	if err != nil {
 		return nil, err
 	}
 	return &Sigstore{
-		Fulcio:    fulcio,
+		Fulcio:    certificates.fulcio,
 		Rekor:     rekor,
+		Rekor2:    rekor2,
 		Timestamp: timestamp,
+		Impostors: certificates.impostors,
+		Authority: authority,
 		Trust: &Trust{
-			authority: authority.root,
-			ctLog:     ct.key,
+			authority: certificates.root,
+			ctLog:     certificates.ctLog,
 			rekor:     rekorKey,
-			timestamp: chain,
+			rekor2:    rekor2Key,
+			timestamp: authority.Chain,
 			since:     time.Now().Add(-time.Hour),
 		},
 	}, nil

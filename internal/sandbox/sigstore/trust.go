@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/sigstore/rekor-tiles/v2/pkg/note"
 	"github.com/sigstore/sigstore-go/pkg/root"
 	"github.com/sigstore/sigstore/pkg/cryptoutils"
 )
@@ -17,6 +18,8 @@ import (
 const (
 	rekorHost    = "rekor.sandbox.test"
 	rekorURL     = "https://" + rekorHost
+	rekor2Host   = "rekor2.sandbox.test" // also the origin of its checkpoints: clients take the host of its URL for that
+	rekor2URL    = "https://" + rekor2Host
 	fulcioURL    = "https://fulcio.sandbox.test"
 	ctLogURL     = "https://ctlog.sandbox.test/" + ctPrefix
 	timestampURL = "https://timestamp.sandbox.test" + TimestampPath
@@ -27,6 +30,7 @@ type Trust struct {
 	authority *x509.Certificate
 	ctLog     crypto.PublicKey
 	rekor     crypto.PublicKey
+	rekor2    crypto.PublicKey
 	timestamp []*x509.Certificate // leaf first
 	since     time.Time
 }
@@ -45,7 +49,7 @@ func (t *Trust) Root() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	rekor, err := t.log(rekorURL, t.rekor)
+	rekor, err := t.rekorLogs()
 	if err != nil {
 		return nil, err
 	}
@@ -75,6 +79,20 @@ func (t *Trust) Root() ([]byte, error) {
 	return encoded, nil
 }
 
+// rekorLogs are both versions of Rekor. The ID of the second is made of its origin, too.
+func (t *Trust) rekorLogs() (map[string]*root.TransparencyLog, error) {
+	logs, err := t.log(rekorURL, t.rekor)
+	if err != nil {
+		return nil, err
+	}
+	_, id, err := note.KeyHash(rekor2Host, t.rekor2)
+	if err != nil {
+		return nil, fmt.Errorf("make log ID of %s: %w", rekor2URL, err)
+	}
+	logs[hex.EncodeToString(id)] = t.logOf(rekor2URL, id, t.rekor2)
+	return logs, nil
+}
+
 // log is a set of one log. Its ID is the digest of its key, as RFC 6962 has it.
 func (t *Trust) log(url string, key crypto.PublicKey) (map[string]*root.TransparencyLog, error) {
 	der, err := x509.MarshalPKIXPublicKey(key)
@@ -82,14 +100,18 @@ func (t *Trust) log(url string, key crypto.PublicKey) (map[string]*root.Transpar
 		return nil, fmt.Errorf("encode key of %s: %w", url, err)
 	}
 	id := sha256.Sum256(der)
-	return map[string]*root.TransparencyLog{hex.EncodeToString(id[:]): {
+	return map[string]*root.TransparencyLog{hex.EncodeToString(id[:]): t.logOf(url, id[:], key)}, nil
+}
+
+func (t *Trust) logOf(url string, id []byte, key crypto.PublicKey) *root.TransparencyLog {
+	return &root.TransparencyLog{
 		BaseURL:             url,
-		ID:                  id[:],
+		ID:                  id,
 		ValidityPeriodStart: t.since,
 		HashFunc:            crypto.SHA256,
 		PublicKey:           key,
 		SignatureHashFunc:   crypto.SHA256,
-	}}, nil
+	}
 }
 
 // Files are what cosign 2 trusts without a trusted root.

@@ -21,6 +21,7 @@ type Job struct {
 	IDTokenRequestToken    string `json:"id_token_request_token"`
 	FulcioURL              string `json:"fulcio_url"`
 	RekorURL               string `json:"rekor_url"`
+	RekorV2URL             string `json:"rekor_v2_url"`
 	TSAURL                 string `json:"tsa_url"`
 	TUFURL                 string `json:"tuf_url"`
 	TUFRoot                string `json:"tuf_root"`
@@ -35,6 +36,8 @@ type Job struct {
 	RegistryReaderPassword string `json:"registry_reader_password"`
 	TrustedRoot            string `json:"trusted_root"`
 	SigningConfig          string `json:"signing_config"`
+	SigningConfigV2        string `json:"signing_config_rekor_v2"`       // Rekor v2 first, then v1
+	SigningConfigV2Alone   string `json:"signing_config_rekor_v2_alone"` // without Rekor v1
 
 	RegistryQuirks map[string]string `json:"registry_quirks"` // by the name of what has the quirk
 }
@@ -62,7 +65,7 @@ func (s *Stack) NewJob(ctx context.Context) (*Job, error) {
 
 // open opens the job's ports. The TUF repository comes last: it names the others.
 func (s *Stack) open(ctx context.Context, job *Job) error {
-	var f front.Front
+	f := front.Front{Lies: s.lies}
 	hosts := map[front.Service]string{}
 	listen := func(service front.Service, server http.Handler) (err error) {
 		hosts[service], err = s.servers.HTTP(ctx, f.Wrap(service, server))
@@ -87,7 +90,7 @@ func (s *Stack) open(ctx context.Context, job *Job) error {
 	}
 	job.TUFURL = "http://" + hosts[front.TUF]
 
-	control, err := s.servers.HTTP(ctx, s.control(&f))
+	control, err := s.servers.HTTP(ctx, s.control(&f, repository))
 	if err != nil {
 		return err
 	}
@@ -100,6 +103,7 @@ func (j *Job) locate(hosts map[front.Service]string) {
 	j.IDTokenRequestURL = oidc.RequestURL("http://" + hosts[front.OIDC])
 	j.FulcioURL = "http://" + hosts[front.Fulcio]
 	j.RekorURL = "http://" + hosts[front.Rekor]
+	j.RekorV2URL = "http://" + hosts[front.Rekor2]
 	j.TSAURL = "http://" + hosts[front.TSA] + sigstore.TimestampPath
 	j.Registry = hosts[front.Registry]
 	j.RegistryNoReferrers = hosts[front.RegistryWithoutReferrers]

@@ -24,7 +24,8 @@ type Stack struct {
 	servers *loopback.Group
 	issuer  *oidc.Issuer
 	trust   *sigstore.Trust
-	shared  map[front.Service]http.Handler // what all jobs are in front of
+	shared  map[front.Service]http.Handler            // what all jobs are in front of
+	lies    map[front.Service]map[string]http.Handler // what may answer in its place
 	writer  registry.Account
 	reader  registry.Account
 }
@@ -66,9 +67,13 @@ func (s *Stack) start(ctx context.Context) error {
 		return err
 	}
 	s.trust = servers.Trust
+	if s.lies, err = s.makeLies(servers); err != nil {
+		return err
+	}
 	s.shared = map[front.Service]http.Handler{
 		front.Fulcio:                   servers.Fulcio,
 		front.Rekor:                    servers.Rekor,
+		front.Rekor2:                   servers.Rekor2,
 		front.TSA:                      servers.Timestamp,
 		front.Registry:                 registry.NewWithReferrers(),
 		front.RegistryWithoutReferrers: registry.New(),
