@@ -53,15 +53,17 @@ func newScript(env *testscript.Env, tools *harness.Tools, job *harness.Job) erro
 		"DISTRIBUTION_APP": job.RegistryDistribution + repository,
 		"WRITER":           job.RegistryUsername, "WRITER_PASSWORD": job.RegistryPassword,
 		"READER": job.RegistryReaderUsername, "READER_PASSWORD": job.RegistryReaderPassword,
-		"FULCIO": job.FulcioURL, "REKOR": job.RekorURL,
-		"TRUSTED_ROOT": job.TrustedRoot, "SIGNING_CONFIG": job.SigningConfig,
-		"ID_TOKEN_REQUEST_URL": job.IDTokenRequestURL,
-		"GITHUB":               filepath.Dir(runner.Workspace),
-		"WORKSPACE":            runner.Workspace,
-		"IMAGES":               tools.Images,
-		"SUMMARY":              runner.Summary,
-		"SAN":                  workflow,
-		"ISSUER":               job.Issuer,
+		"FULCIO": job.FulcioURL, "REKOR": job.RekorURL, "REKOR2": job.RekorV2URL, "TSA": job.TSAURL,
+		"TRUSTED_ROOT": job.TrustedRoot, "TUF": job.TUFURL, "TUF_ROOT": job.TUFRoot,
+		"SIGNING_CONFIG": job.SigningConfig, "SIGNING_CONFIG_V2": job.SigningConfigV2,
+		"SIGNING_CONFIG_V2_ALONE": job.SigningConfigV2Alone,
+		"ID_TOKEN_REQUEST_URL":    job.IDTokenRequestURL,
+		"GITHUB":                  filepath.Dir(runner.Workspace),
+		"WORKSPACE":               runner.Workspace,
+		"IMAGES":                  tools.Images,
+		"SUMMARY":                 runner.Summary,
+		"SAN":                     workflow,
+		"ISSUER":                  job.Issuer,
 	} {
 		env.Setenv(name, value)
 	}
@@ -166,7 +168,7 @@ func (s *script) names(text string) string {
 	return digests.ReplaceAllString(strings.NewReplacer(
 		cmp.Or(s.digest, "none"), "DIGEST", strings.Replace(cmp.Or(s.digest, "none"), ":", "-", 1), "TAG",
 		s.job.RegistryNoReferrers, "REGISTRY", s.job.RegistryWithLogin, "REGISTRY", s.job.RegistryWithBasicAuth, "REGISTRY", s.job.Registry, "REGISTRY",
-		host(s.job.RekorURL), "REKOR", host(s.job.FulcioURL), "FULCIO", host(s.job.TUFURL), "TUF",
+		host(s.job.RekorURL), "REKOR", host(s.job.RekorV2URL), "REKOR2", host(s.job.FulcioURL), "FULCIO", host(s.job.TUFURL), "TUF",
 		s.job.RegistryUsername, "WRITER", s.job.RegistryReaderUsername, "READER",
 		host(s.job.TSAURL), "TSA", s.runner.Workspace, "WORKSPACE",
 	).Replace(text), "sha256:OTHER")
@@ -268,10 +270,11 @@ func written(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Fatalf("nothing was written to %s in 30 s", args[1])
 }
 
-// fault SERVICE STATUS|DELAY|before|after|hold:NAME TIMES [METHOD [PATH [FILE]]]: the next
-// TIMES requests (0: all) are answered with the status, delayed (e.g. 200ms), cut before or
-// after the server has seen them, or held until `release NAME`. PATH is a part of the path; FILE has the answer's body,
-// which is an OCI index. Without arguments all faults end.
+// fault SERVICE STATUS|DELAY|before|after|hold:NAME|lie:NAME TIMES [METHOD [PATH [FILE]]]: the
+// next TIMES requests (0: all) are answered with the status, delayed (e.g. 200ms), cut before or
+// after the server has seen them, held until `release NAME`, or answered by a server that does
+// not tell the truth (internal/sandbox/lies has the names). PATH is a part of the path; FILE has
+// the answer's body, which is an OCI index. Without arguments all faults end.
 func fault(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) == 0 {
 		_, err := of(ts).job.Ask(context.Background(), http.MethodDelete, "/faults", nil)
@@ -279,7 +282,7 @@ func fault(ts *testscript.TestScript, neg bool, args []string) {
 		return
 	}
 	if neg || len(args) < 3 || len(args) > 6 {
-		ts.Fatalf("usage: fault SERVICE STATUS|DELAY|before|after|hold:NAME TIMES [METHOD [PATH [FILE]]]")
+		ts.Fatalf("usage: fault SERVICE STATUS|DELAY|before|after|hold:NAME|lie:NAME TIMES [METHOD [PATH [FILE]]]")
 	}
 	times, err := strconv.Atoi(args[2])
 	ts.Check(err)
@@ -292,6 +295,8 @@ func fault(ts *testscript.TestScript, neg bool, args []string) {
 		f["cut"] = args[1]
 	case strings.HasPrefix(args[1], "hold:"):
 		f["hold"] = strings.TrimPrefix(args[1], "hold:")
+	case strings.HasPrefix(args[1], "lie:"):
+		f["lie"] = strings.TrimPrefix(args[1], "lie:")
 	default:
 		f["delay"] = args[1]
 	}
@@ -307,6 +312,18 @@ func fault(ts *testscript.TestScript, neg bool, args []string) {
 	body, err := json.Marshal(f)
 	ts.Check(err)
 	_, err = of(ts).job.Ask(context.Background(), http.MethodPost, "/faults", body)
+	ts.Check(err)
+}
+
+// tuf STATE: has the TUF repository of the job go bad (internal/sandbox/tuf has the states), or
+// good again.
+func tufState(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: tuf STATE")
+	}
+	body, err := json.Marshal(map[string]string{"state": args[0]})
+	ts.Check(err)
+	_, err = of(ts).job.Ask(context.Background(), http.MethodPost, "/tuf", body)
 	ts.Check(err)
 }
 

@@ -50,6 +50,7 @@ var owners = map[string][]string{
 	"github.com/sigstore/rekor-tiles/":                     {"sigstore"},
 	"github.com/sigstore/protobuf-specs/":                  {"sigstore"},
 	"github.com/go-openapi/":                               {"sigstore"},
+	"github.com/transparency-dev/":                         {"sigstore"},
 	"github.com/sigstore/cosign/v2/cmd/":                   {}, // commands are no library
 	"github.com/sigstore/cosign/v2/pkg/cosign":             {"sigstore"},
 	"github.com/sigstore/cosign/v2/pkg/cosign/bundle":      {"registry", "sigstore"},

@@ -15,6 +15,7 @@ import (
 
 	"seal-image/internal/attest"
 	"seal-image/internal/problem"
+	"seal-image/internal/secret"
 )
 
 // certified is the key of the run with its certificate. It is the library's certificate
@@ -69,12 +70,7 @@ func (s *Signer) certify(ctx context.Context, services *services) (*certified, e
 	if err != nil {
 		return nil, fmt.Errorf("make key: %w", err)
 	}
-	fulcio := sign.NewFulcio(&sign.FulcioOptions{
-		BaseURL:   services.fulcio,
-		Timeout:   -1, // the run's context and the transport have the limits
-		Transport: fulcioGuard(ctx, s.options.Transport),
-	})
-	der, err := fulcio.GetCertificate(ctx, key, &sign.CertificateProviderOptions{IDToken: token.Reveal()})
+	der, err := s.askFulcio(ctx, services, key, token)
 	if err != nil {
 		return nil, fmt.Errorf("get certificate: %w", err)
 	}
@@ -84,6 +80,22 @@ func (s *Signer) certify(ctx context.Context, services *services) (*certified, e
 	}
 	c := &certified{Keypair: key, der: der, identity: identity, since: since}
 	return c, c.check(services)
+}
+
+// askFulcio returns a certificate for key, DER, that was not looked at.
+func (s *Signer) askFulcio(ctx context.Context, services *services, key sign.Keypair, token secret.String) ([]byte, error) {
+	fulcio := sign.NewFulcio(&sign.FulcioOptions{
+		BaseURL:   services.fulcio,
+		Timeout:   -1, // the run's context and the transport have the limits
+		Transport: fulcioGuard(ctx, s.options.Transport),
+	})
+	der, err := guarded(func() ([]byte, error) {
+		return fulcio.GetCertificate(ctx, key, &sign.CertificateProviderOptions{IDToken: token.Reveal()})
+	})
+	if !isExplained(ctx, err) {
+		return nil, unreadable(problem.FulcioRejected, "Fulcio, the certificate authority,", "fulcio-url", err)
+	}
+	return der, err
 }
 
 // check compares the certificate with the key, the identity and the trust root, so that
@@ -120,7 +132,7 @@ func (c *certified) check(s *services) error {
 	c.chain = chains[0][1:]
 	if len(s.root.CTLogs()) > 0 || hasSCT(c.der) {
 		if err := sigverify.VerifySignedCertificateTimestamp(chains, 1, s.root); err != nil {
-			return badCertificate(err)
+			return badCertificate(fmt.Errorf("the proof that a CT log has it is missing, or of a log that the trust root does not list: %w", err))
 		}
 	}
 	return nil

@@ -24,7 +24,7 @@ func TestNoSCT(t *testing.T) {
 		t.Error("something was logged")
 	}
 
-	o.Instance.TrustedRoot = file(i.trust(t, false))
+	o.Instance.TrustedRoot = file(i.trust(t, withoutCTLog))
 	if _, err := newSigner(t, o).Sign(t.Context(), three(t)[:1]); err != nil {
 		t.Errorf("where there is no CT log: %v", err)
 	}

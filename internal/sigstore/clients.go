@@ -34,7 +34,7 @@ func (s *services) log(ctx context.Context, rt http.RoundTripper) sign.Transpare
 	if s.version == 1 {
 		options.Client = rekorClient(s.rekor, guard)
 	} else {
-		options.ClientV2 = tiles{url: s.rekor, http: &http.Client{Transport: guard}}
+		options.ClientV2 = tiles{url: s.rekor, http: &http.Client{Transport: guard}, logs: s.root.RekorLogs()}
 	}
 	return checkedLog{sign.NewRekor(options)}
 }
@@ -57,10 +57,10 @@ type checkedLog struct{ sign.Transparency }
 // GetTransparencyLogEntry implements [sign.Transparency].
 func (l checkedLog) GetTransparencyLogEntry(ctx context.Context, certificate []byte, b *protobundle.Bundle) error {
 	err := l.ask(ctx, certificate, b)
-	if _, ok := errors.AsType[*problem.Problem](err); ok || err == nil || ctx.Err() != nil {
-		return err
+	if !isExplained(ctx, err) {
+		return malformed(err)
 	}
-	return malformed(err)
+	return err
 }
 
 func (l checkedLog) ask(ctx context.Context, certificate []byte, b *protobundle.Bundle) (err error) {
@@ -164,4 +164,22 @@ func malformed(err error) error {
 		Fix:  "Run the job again. With a log of your own, check that rekor-url is a Rekor of version 1, or that the signing config has its version.",
 		Err:  err,
 	}
+}
+
+// unreadable explains an answer that is not what the service should give.
+func unreadable(code problem.Code, service, input string, err error) error {
+	return &problem.Problem{
+		Code: code,
+		What: service + " gave an answer that makes no sense.",
+		Why:  "It is not of the form that this service answers in.",
+		Fix:  "Run the job again. With a Sigstore of your own, check that " + input + " leads to that service and not to a proxy or a login page.",
+		Err:  err,
+	}
+}
+
+// isExplained reports whether an error needs no more words: it has advice, or the run has
+// ended.
+func isExplained(ctx context.Context, err error) bool {
+	_, ok := errors.AsType[*problem.Problem](err)
+	return ok || err == nil || ctx.Err() != nil
 }

@@ -15,10 +15,12 @@ import (
 	"sync"
 	"time"
 
+	protobundle "github.com/sigstore/protobuf-specs/gen/pb-go/bundle/v1"
 	"github.com/sigstore/sigstore-go/pkg/sign"
 	"golang.org/x/sync/errgroup"
 
 	"seal-image/internal/attest"
+	"seal-image/internal/problem"
 	"seal-image/internal/secret"
 )
 
@@ -172,17 +174,7 @@ func first(errs []error) error {
 // signOne signs, logs and verifies one statement.
 func (s *Signer) signOne(ctx context.Context, services *services, key *certified, st *attest.Statement) (*attest.Bundle, error) {
 	start := time.Now()
-	var content sign.Content = &sign.DSSEData{Data: st.Payload, PayloadType: st.PayloadType}
-	if st.IsSimpleSigning() {
-		content = &sign.PlainData{Data: st.Payload}
-	}
-	proto, err := sign.Bundle(content, key.Keypair,
-		sign.BundleOptions{
-			Context:              ctx,
-			CertificateProvider:  key,
-			TimestampAuthorities: services.timestampAuthorities(ctx, s.options.Transport),
-			TransparencyLogs:     []sign.Transparency{services.log(ctx, s.options.Transport)},
-		})
+	proto, err := s.log(ctx, services, key, st)
 	if err != nil {
 		return nil, fmt.Errorf("log: %w", err)
 	}
@@ -196,4 +188,23 @@ func (s *Signer) signOne(ctx context.Context, services *services, key *certified
 	}
 	b.Took = time.Since(start).Round(time.Millisecond)
 	return b, nil
+}
+
+// log signs a statement, has the time of that signed, and logs it.
+func (s *Signer) log(ctx context.Context, services *services, key *certified, st *attest.Statement) (*protobundle.Bundle, error) {
+	var content sign.Content = &sign.DSSEData{Data: st.Payload, PayloadType: st.PayloadType}
+	if st.IsSimpleSigning() {
+		content = &sign.PlainData{Data: st.Payload}
+	}
+	options := sign.BundleOptions{
+		Context:              ctx,
+		CertificateProvider:  key,
+		TimestampAuthorities: services.timestampAuthorities(ctx, s.options.Transport),
+		TransparencyLogs:     []sign.Transparency{services.log(ctx, s.options.Transport)},
+	}
+	made, err := guarded(func() (*protobundle.Bundle, error) { return sign.Bundle(content, key.Keypair, options) })
+	if !isExplained(ctx, err) && len(services.timestamp) > 0 { // the log explains itself
+		return nil, unreadable(problem.TimestampUnavailable, "The timestamp authority", "timestamp-url, or the signing config,", err)
+	}
+	return made, err
 }

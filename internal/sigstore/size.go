@@ -40,7 +40,7 @@ func tooLarge(st *attest.Statement, size int) error {
 		Code: problem.SBOMTooLarge,
 		What: fmt.Sprintf("The SBOM of %s is too large for the public transparency log.", st.About.Ref),
 		Why:  fmt.Sprintf("It has %.1f MiB, which makes a request of %.1f MiB; the log refuses more than 4 MiB. Nothing about this image was signed.", mib(len(st.Payload)), mib(size)),
-		Fix:  "Leave files out with `sbom-files: none`, attach the SBOM without signing it with `attach-sbom: referrer`, or use a Rekor of your own: fulcio-url, rekor-url and trusted-root.",
+		Fix:  "Leave files out with `sbom-files: none`. Or sign for newer verifiers alone, in the log of version 2, which gets a hash:\n  signature-format: bundle\n  signing-config: signing_config_rekor_v2.v0.2.json\nOr attach the SBOM without signing it (`attach-sbom: referrer`), or use a Rekor of your own: fulcio-url, rekor-url and trusted-root.",
 	}
 }
 

@@ -62,23 +62,12 @@ func newTrust(i Instance) (*trust, error) {
 	return t, nil
 }
 
-// parseTrustedRoot reads a trusted root; what makes the library panic is an error.
-func parseTrustedRoot(encoded []byte) (parsed *root.TrustedRoot, err error) {
-	defer recovered(&err)
-	return root.NewTrustedRootFromJSON(encoded)
+func parseTrustedRoot(encoded []byte) (*root.TrustedRoot, error) {
+	return guarded(func() (*root.TrustedRoot, error) { return root.NewTrustedRootFromJSON(encoded) })
 }
 
-func parseSigningConfig(encoded []byte) (parsed *root.SigningConfig, err error) {
-	defer recovered(&err)
-	return root.NewSigningConfigFromJSON(encoded)
-}
-
-// recovered turns a panic over foreign bytes into an error: the libraries dereference what
-// an answer may lack.
-func recovered(err *error) {
-	if r := recover(); r != nil {
-		*err = fmt.Errorf("malformed: %v", r)
-	}
+func parseSigningConfig(encoded []byte) (*root.SigningConfig, error) {
+	return guarded(func() (*root.SigningConfig, error) { return root.NewSigningConfigFromJSON(encoded) })
 }
 
 func badFile(input, what string, err error) error {

@@ -249,7 +249,7 @@ func TestVerifyWithoutSCT(t *testing.T) {
 	i.noSCT = true
 	o := options(t, i, token(t, claims(nil)))
 	strict := checked(t, o)
-	o.Instance.TrustedRoot = file(i.trust(t, false))
+	o.Instance.TrustedRoot = file(i.trust(t, withoutCTLog))
 	things, _ := signedThings(t, o)
 	careless := checked(t, o)
 	for name, stored := range things {

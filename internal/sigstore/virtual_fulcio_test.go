@@ -63,8 +63,17 @@ func claimsOf(token string) (map[string]any, error) {
 	return claims, json.Unmarshal(raw, &claims)
 }
 
-// leaf issues a certificate with an embedded SCT (RFC 6962, section 3.3).
+// leaf issues the certificate of a job.
 func (i *instance) leaf(key crypto.PublicKey, claims map[string]any) ([]byte, error) {
+	template, err := template(claims)
+	if err != nil {
+		return nil, err
+	}
+	return i.issue(template, key)
+}
+
+// template is the certificate of a job.
+func template(claims map[string]any) (*x509.Certificate, error) {
 	san, err := url.Parse("https://github.com/" + claims["job_workflow_ref"].(string))
 	if err != nil {
 		return nil, err
@@ -92,6 +101,11 @@ func (i *instance) leaf(key crypto.PublicKey, claims map[string]any) ([]byte, er
 			Id: asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 57264, 1, arc}, Value: der,
 		})
 	}
+	return template, nil
+}
+
+// issue signs a certificate and embeds an SCT (RFC 6962, section 3.3).
+func (i *instance) issue(template *x509.Certificate, key crypto.PublicKey) ([]byte, error) {
 	der, err := x509.CreateCertificate(rand.Reader, template, i.issuer, key, i.issuerKey)
 	if err != nil || i.noSCT {
 		return der, err

@@ -28,6 +28,7 @@ type instance struct {
 	root, issuer, tsa *x509.Certificate
 	issuerKey         *ecdsa.PrivateKey
 	ctKey, tsaKey     *ecdsa.PrivateKey
+	tilesKey          *ecdsa.PrivateKey       // of the log of version 2
 	noSCT             bool                    // certificates come without
 	intercept         map[string]http.Handler // by host, instead of the service
 	network           http.RoundTripper       // in which the hosts below are
@@ -72,7 +73,7 @@ func newServices(t *testing.T) *instance {
 	if i.issuer, i.issuerKey, err = ca.GenerateFulcioIntermediate(i.root, rootKey); err != nil {
 		t.Fatal(err)
 	}
-	i.ctKey, i.tsaKey = newKey(t), newKey(t)
+	i.ctKey, i.tsaKey, i.tilesKey = newKey(t), newKey(t), newKey(t)
 	if i.tsa, err = ca.GenerateTSALeafCert(time.Now().Add(-5*time.Minute), i.tsaKey, i.root, rootKey); err != nil {
 		t.Fatal(err)
 	}
@@ -127,6 +128,7 @@ func (i *instance) service(w http.ResponseWriter, req *http.Request) {
 	serve := map[string]func(*http.Request) (int, []byte, http.Header, error){
 		"fulcio.example.com/api/v2/signingCert": i.certify,
 		"rekor.example.com/api/v1/log/entries":  i.record,
+		"rekor2.example.com/api/v2/log/entries": i.tile,
 		"tsa.example.com/api/v1/timestamp":      i.stamp,
 		"tsa2.example.com/api/v1/timestamp":     i.stamp,
 	}[req.Host+req.URL.Path]
@@ -147,37 +149,50 @@ func (i *instance) service(w http.ResponseWriter, req *http.Request) {
 }
 
 // trustedRoot is the file that verifies what this instance says.
-func (i *instance) trustedRoot(t *testing.T) []byte { return i.trust(t, true) }
+func (i *instance) trustedRoot(t *testing.T) []byte { return i.trust(t, nil) }
 
-func (i *instance) trust(t *testing.T, ctLog bool) []byte {
+// trusted are the parts of a trusted root, for tests to change.
+type trusted struct {
+	authorities []root.CertificateAuthority
+	ctLogs      map[string]*root.TransparencyLog
+	timestamps  []root.TimestampingAuthority
+	logs        map[string]*root.TransparencyLog
+}
+
+func withoutCTLog(parts *trusted) { parts.ctLogs = nil }
+
+// trust is a trusted root with a change.
+func (i *instance) trust(t *testing.T, change func(*trusted)) []byte {
 	t.Helper()
 	start := time.Now().Add(-time.Hour)
-	logs := map[string]*root.TransparencyLog{}
-	for id, log := range i.log.RekorLogs() {
-		log.ID = logID(log.PublicKey)
-		logs[id] = log
-	}
-	ctLogs := map[string]*root.TransparencyLog{}
-	if ctLog {
-		id := logID(&i.ctKey.PublicKey)
-		ctLogs[hex.EncodeToString(id)] = &root.TransparencyLog{
-			BaseURL: "http://ct.example.com", ID: id, ValidityPeriodStart: start,
-			HashFunc: crypto.SHA256, PublicKey: &i.ctKey.PublicKey, SignatureHashFunc: crypto.SHA256,
-		}
-	}
-	trusted, err := root.NewTrustedRoot(root.TrustedRootMediaType01,
-		[]root.CertificateAuthority{&root.FulcioCertificateAuthority{
+	ctID := logID(&i.ctKey.PublicKey)
+	parts := &trusted{
+		authorities: []root.CertificateAuthority{&root.FulcioCertificateAuthority{
 			Root: i.root, Intermediates: []*x509.Certificate{i.issuer}, ValidityPeriodStart: start, URI: fulcioURL,
 		}},
-		ctLogs,
-		[]root.TimestampingAuthority{&root.SigstoreTimestampingAuthority{
+		ctLogs: map[string]*root.TransparencyLog{hex.EncodeToString(ctID): {
+			BaseURL: "http://ct.example.com", ID: ctID, ValidityPeriodStart: start,
+			HashFunc: crypto.SHA256, PublicKey: &i.ctKey.PublicKey, SignatureHashFunc: crypto.SHA256,
+		}},
+		timestamps: []root.TimestampingAuthority{&root.SigstoreTimestampingAuthority{
 			Root: i.root, Leaf: i.tsa, ValidityPeriodStart: start, URI: tsaURL,
 		}},
-		logs)
+		logs: map[string]*root.TransparencyLog{},
+	}
+	for id, log := range i.log.RekorLogs() {
+		log.ID = logID(log.PublicKey)
+		parts.logs[id] = log
+	}
+	id, log := i.tilesLog(start, time.Time{})
+	parts.logs[id] = log
+	if change != nil {
+		change(parts)
+	}
+	all, err := root.NewTrustedRoot(root.TrustedRootMediaType01, parts.authorities, parts.ctLogs, parts.timestamps, parts.logs)
 	if err != nil {
 		t.Fatal(err)
 	}
-	encoded, err := trusted.MarshalJSON()
+	encoded, err := all.MarshalJSON()
 	if err != nil {
 		t.Fatal(err)
 	}
