@@ -49,10 +49,25 @@ func (o *ordered) UnmarshalYAML(node *yaml.Node) error {
 	return nil
 }
 
-func readAction(t *testing.T) actionFile {
+// anAction is what must agree about one of our actions.
+type anAction struct {
+	file            string
+	inputs, outputs string // headings of README
+	code            []config.Input
+	names           []string // of outputs
+	image           string
+	args            []string
+}
+
+var bothActions = []anAction{
+	{"action.yml", "Inputs", "Outputs", config.Inputs(), report.OutputNames(), "Dockerfile", []string{}},
+	{"verify/action.yml", "Inputs of verify", "Outputs of verify", config.VerifyInputs(), report.VerifyOutputNames(), "../Dockerfile", []string{"verify"}},
+}
+
+func readAction(t *testing.T, file string) actionFile {
 	t.Helper()
 	var action actionFile
-	if err := yaml.Unmarshal([]byte(read(t, "action.yml")), &action); err != nil {
+	if err := yaml.Unmarshal([]byte(read(t, file)), &action); err != nil {
 		t.Fatal(err)
 	}
 	return action
@@ -67,22 +82,31 @@ func read(t *testing.T, name string) string {
 	return string(content)
 }
 
-// TestInputsAgree compares action.yml with the code and with README.
+// TestInputsAgree compares each action's file with the code and with README.
 func TestInputsAgree(t *testing.T) {
 	t.Parallel()
-	action := readAction(t)
-	var inAction, inCode [][2]string
-	for _, d := range action.Inputs {
-		inAction = append(inAction, [2]string{d.Name, d.Default})
+	for _, a := range bothActions {
+		t.Run(a.file, func(t *testing.T) {
+			t.Parallel()
+			action := readAction(t, a.file)
+			var inAction, inCode [][2]string
+			for _, d := range action.Inputs {
+				inAction = append(inAction, [2]string{d.Name, d.Default})
+			}
+			for _, in := range a.code {
+				inCode = append(inCode, [2]string{in.Name, in.Default})
+			}
+			if diff := cmp.Diff(inAction, inCode); diff != "" {
+				t.Errorf("inputs differ (-%s +internal/config):\n%s", a.file, diff)
+			}
+			checkInputTable(t, action.Inputs, table(t, a.inputs))
+		})
 	}
-	for _, in := range config.Inputs() {
-		inCode = append(inCode, [2]string{in.Name, in.Default})
-	}
-	if diff := cmp.Diff(inAction, inCode); diff != "" {
-		t.Errorf("inputs differ (-action.yml +internal/config):\n%s", diff)
-	}
-	rows := table(t, "Inputs")
-	for i, d := range action.Inputs {
+}
+
+func checkInputTable(t *testing.T, inputs ordered, rows [][]string) {
+	t.Helper()
+	for i, d := range inputs {
 		value := ""
 		if d.Default != "" {
 			value = "`" + d.Default + "`"
@@ -94,34 +118,56 @@ func TestInputsAgree(t *testing.T) {
 			t.Errorf("row %d of README's table of inputs: want\n| %s |", i+1, strings.Join(want, " | "))
 		}
 	}
-	if len(rows) != len(action.Inputs) {
-		t.Errorf("README's table of inputs has %d rows, want %d", len(rows), len(action.Inputs))
+	if len(rows) != len(inputs) {
+		t.Errorf("README's table of inputs has %d rows, want %d", len(rows), len(inputs))
 	}
 }
 
-// TestOutputsAgree compares action.yml with the code and with README.
-func TestOutputsAgree(t *testing.T) {
+// TestSharedInputsAgree: an input that both actions have means the same in both. Some are
+// worded for one of them.
+func TestSharedInputsAgree(t *testing.T) {
 	t.Parallel()
-	action := readAction(t)
-	var names []string
-	rows := table(t, "Outputs")
-	for i, d := range action.Outputs {
-		names = append(names, d.Name)
-		if want := []string{"`" + d.Name + "`", d.Description}; i >= len(rows) || !slices.Equal(want, rows[i]) {
-			t.Errorf("row %d of README's table of outputs: want\n| %s |", i+1, strings.Join(want, " | "))
+	worded := []string{"image", "digest", "signature-format", "output-dir", "timeout"}
+	seal := readAction(t, "action.yml").Inputs
+	for _, d := range readAction(t, "verify/action.yml").Inputs {
+		i := slices.IndexFunc(seal, func(other declared) bool { return other.Name == d.Name })
+		if i >= 0 && !slices.Contains(worded, d.Name) {
+			if diff := cmp.Diff(seal[i], d); diff != "" {
+				t.Errorf("input %s (-action.yml +verify/action.yml):\n%s", d.Name, diff)
+			}
 		}
 	}
-	if diff := cmp.Diff(names, report.OutputNames()); diff != "" {
-		t.Errorf("outputs differ (-action.yml +internal/report):\n%s", diff)
-	}
-	if len(rows) != len(names) {
-		t.Errorf("README's table of outputs has %d rows, want %d", len(rows), len(names))
-	}
-	if diff := cmp.Diff([]string{"docker", "Dockerfile"}, []string{action.Runs.Using, action.Runs.Image}); diff != "" {
-		t.Errorf("runs (-want +action.yml):\n%s", diff)
-	}
-	if action.Runs.Args == nil {
-		t.Error("runs.args must be there, if empty: else a workflow could pass arguments")
+}
+
+// TestOutputsAgree compares each action's file with the code and with README.
+func TestOutputsAgree(t *testing.T) {
+	t.Parallel()
+	for _, a := range bothActions {
+		t.Run(a.file, func(t *testing.T) {
+			t.Parallel()
+			action := readAction(t, a.file)
+			var names []string
+			rows := table(t, a.outputs)
+			for i, d := range action.Outputs {
+				names = append(names, d.Name)
+				if want := []string{"`" + d.Name + "`", d.Description}; i >= len(rows) || !slices.Equal(want, rows[i]) {
+					t.Errorf("row %d of README's table of outputs: want\n| %s |", i+1, strings.Join(want, " | "))
+				}
+			}
+			if diff := cmp.Diff(names, a.names); diff != "" {
+				t.Errorf("outputs differ (-%s +internal/report):\n%s", a.file, diff)
+			}
+			if len(rows) != len(names) {
+				t.Errorf("README's table of outputs has %d rows, want %d", len(rows), len(names))
+			}
+			if diff := cmp.Diff([]string{"docker", a.image}, []string{action.Runs.Using, action.Runs.Image}); diff != "" {
+				t.Errorf("runs (-want +%s):\n%s", a.file, diff)
+			}
+			// They must be there, if empty: else a workflow could pass arguments.
+			if diff := cmp.Diff(a.args, action.Runs.Args); diff != "" {
+				t.Errorf("arguments (-want +%s):\n%s", a.file, diff)
+			}
+		})
 	}
 }
 

@@ -1,19 +1,19 @@
-// Command seal-image is the container action declared in action.yml. This file only
-// wires: internal/attest holds the order of the steps, its neighbours do the work.
+// Command seal-image is the container action declared in action.yml and, as "seal-image
+// verify", the one in verify/action.yml. Its files only wire: internal/attest holds the
+// order of the steps, its neighbours do the work.
 package main
 
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"seal-image/internal/attest"
 	"seal-image/internal/config"
 	"seal-image/internal/report"
 	"seal-image/internal/runner"
-	"seal-image/internal/sbom"
 )
 
 // version of the action, as in CHANGELOG.md. The image is built from an archive without
@@ -29,30 +29,25 @@ func main() {
 func run(args []string, getenv func(string) string, stdin io.Reader, stdout io.Writer) int {
 	ctx, stop := runner.Signals(context.Background())
 	defer stop()
-	if len(args) > 1 && args[1] == "catalog" {
-		if err := sbom.Child(ctx, stdin, stdout); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-		return 0
+	switch job := runner.New(getenv, stdout); strings.Join(args[1:], " ") {
+	case "catalog":
+		return catalog(ctx, stdin, stdout)
+	case "verify":
+		return job.Finish(verify(ctx, job, getenv))
+	default:
+		return job.Finish(seal(ctx, job, args[0], getenv))
 	}
-	job := runner.New(getenv, stdout)
-	return job.Finish(seal(ctx, job, args[0], getenv))
 }
 
 // seal reads the job and its inputs, runs the pipeline and publishes the result.
 func seal(ctx context.Context, job *runner.Job, program string, getenv func(string) string) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("panic: %v", r)
-		}
-	}()
-	job.MaskVariables("INPUT_REGISTRY-PASSWORD", "INPUT_GITHUB-TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "ACTIONS_RUNTIME_TOKEN")
+	defer recovered(&err)
+	job.MaskVariables(secretVariables...)
 	cfg, err := config.Parse(getenv)
 	if err != nil {
 		return err
 	}
-	job.Mask(cfg.Secrets()...)
+	job.Mask(cfg.Registry.Secrets()...)
 	if err := job.CheckFiles(); err != nil {
 		return err
 	}

@@ -41,6 +41,8 @@ func TestScript(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"push":      push,
 			"seal":      runSeal,
+			"verify":    runVerify,
+			"token":     token,
 			"finish":    finish,
 			"problem":   showProblem,
 			"outputs":   outputs,

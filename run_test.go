@@ -20,8 +20,9 @@ import (
 	"seal-image/internal/harness"
 )
 
-// stepRun is one run of the action.
+// stepRun is one run of an action.
 type stepRun struct {
+	args   []string // of the container
 	runner *harness.Runner
 	inputs map[string]string
 	exit   int // wanted
@@ -38,12 +39,17 @@ type stepRun struct {
 //
 // Whatever the outcome, no secret may appear anywhere; after a failure
 // there must be no output.
-func runSeal(ts *testscript.TestScript, neg bool, args []string) {
+func runSeal(ts *testscript.TestScript, neg bool, args []string) { runStep(ts, neg, args) }
+
+// verify [-exit N] ... input=value ... VARIABLE=value ...: seal for the verify action.
+func runVerify(ts *testscript.TestScript, neg bool, args []string) { runStep(ts, neg, args, "verify") }
+
+func runStep(ts *testscript.TestScript, neg bool, args []string, container ...string) {
 	s := of(ts)
 	if neg {
 		ts.Fatalf("use: seal -exit N")
 	}
-	r := &stepRun{runner: s.runner}
+	r := &stepRun{runner: s.runner, args: container}
 	background := ""
 	if len(args) > 1 && args[0] == "-exit" {
 		n, err := strconv.Atoi(args[1])
@@ -93,7 +99,7 @@ func (r *stepRun) start(ts *testscript.TestScript, s *script, args []string) {
 	}
 	ts.Check(os.WriteFile(r.runner.Output, nil, 0o644))
 	ts.Check(os.WriteFile(r.runner.Summary, nil, 0o644))
-	r.cmd = exec.Command("seal-image")
+	r.cmd = exec.Command("seal-image", r.args...)
 	r.cmd.Env = withVariables(r.runner.Environment(r.inputs), variables)
 	r.cmd.Dir = r.runner.Workspace
 	r.cmd.Stdout, r.cmd.Stderr = &r.stdout, &r.stderr
@@ -186,4 +192,15 @@ func (s *script) sweep(ts *testscript.TestScript, r *stepRun, log string) {
 		look(path, string(content))
 		return err
 	}))
+}
+
+// token [QUERY]: lets the programs of the script, such as cosign, have tokens of the job.
+// QUERY changes claims of them, e.g. claim.repository=acme/other.
+func token(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) > 1 {
+		ts.Fatalf("usage: token [QUERY]")
+	}
+	job := of(ts).job
+	ts.Setenv("ACTIONS_ID_TOKEN_REQUEST_URL", strings.Join(append([]string{job.IDTokenRequestURL}, args...), "&"))
+	ts.Setenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN", job.IDTokenRequestToken)
 }

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -21,6 +23,25 @@ import (
 
 // catalogLimit is the time for the SBOM of one image.
 const catalogLimit = 20 * time.Minute
+
+// catalog is the child of internal/sbom.
+func catalog(ctx context.Context, stdin io.Reader, stdout io.Writer) int {
+	if err := sbom.Child(ctx, stdin, stdout); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
+}
+
+// secretVariables are those of the job that hold secrets.
+var secretVariables = []string{"INPUT_REGISTRY-PASSWORD", "INPUT_GITHUB-TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "ACTIONS_RUNTIME_TOKEN"}
+
+// recovered, deferred, turns a panic into the error of a run.
+func recovered(err *error) {
+	if r := recover(); r != nil {
+		*err = fmt.Errorf("panic: %v", r)
+	}
+}
 
 // workFolder makes a folder of this run in temp, which the image, made from scratch, lacks
 // where the runner mounts none.
@@ -42,14 +63,14 @@ func workFolder(temp string) (string, error) {
 // wire builds the pipeline of this run. work is a folder of ours alone; program is the
 // name of this executable, for the child.
 func wire(ctx context.Context, cfg *config.Config, job *runner.Job, work, program string) (*attest.Pipeline, error) {
-	http := transport.New(transport.Options{Log: job.Log(), UserAgent: "seal-image/" + version})
-	job.UseHTTP(http)
+	stack := newTransport(job)
+	job.UseHTTP(stack)
 	signer, err := sigstore.New(sigstore.Options{
 		Instance:  instance(cfg.Sigstore),
 		Format:    attest.SignatureFormat(cfg.SignatureFormat),
 		Audience:  cfg.Sigstore.Audience,
 		Token:     job.IDToken,
-		Transport: http,
+		Transport: stack,
 		Log:       job.Log(),
 		Job: sigstore.Job{
 			ServerURL:       cfg.Job.ServerURL,
@@ -68,7 +89,7 @@ func wire(ctx context.Context, cfg *config.Config, job *runner.Job, work, progra
 	if err := cataloger.Options.Check(ctx); err != nil {
 		return nil, err
 	}
-	client := registry.New(registry.Options{Logins: logins(cfg.Registry), Transport: http})
+	client := registry.New(registry.Options{Logins: logins(cfg.Registry), Transport: stack})
 	return &attest.Pipeline{
 		Resolver:   client,
 		Downloader: client,
@@ -82,16 +103,22 @@ func wire(ctx context.Context, cfg *config.Config, job *runner.Job, work, progra
 	}, nil
 }
 
+func newTransport(job *runner.Job) http.RoundTripper {
+	return transport.New(transport.Options{Log: job.Log(), UserAgent: "seal-image/" + version})
+}
+
 func instance(c config.Sigstore) sigstore.Instance {
-	return sigstore.Instance{
-		FulcioURL:     text(c.FulcioURL),
-		RekorURL:      text(c.RekorURL),
-		TimestampURL:  text(c.TimestampURL),
-		SigningConfig: sigstore.File(c.SigningConfig),
-		TrustedRoot:   sigstore.File(c.TrustedRoot),
-		TUFURL:        text(c.TUFURL),
-		TUFRoot:       c.TUFRoot,
-	}
+	i := trustOf(c.Trust)
+	i.FulcioURL = text(c.FulcioURL)
+	i.RekorURL = text(c.RekorURL)
+	i.TimestampURL = text(c.TimestampURL)
+	i.SigningConfig = sigstore.File(c.SigningConfig)
+	return i
+}
+
+// trustOf is a Sigstore of which the trust is known, and no service.
+func trustOf(c config.Trust) sigstore.Instance {
+	return sigstore.Instance{TrustedRoot: sigstore.File(c.TrustedRoot), TUFURL: text(c.TUFURL), TUFRoot: c.TUFRoot}
 }
 
 func catalogOptions(c config.SBOM) sbom.Options {
@@ -127,10 +154,16 @@ func request(cfg *config.Config) attest.Request {
 		AttachTag:      cfg.SBOM.Tag,
 		DryRun:         cfg.DryRun,
 	}
-	for _, img := range cfg.Images {
-		req.Images = append(req.Images, attest.Reference{Ref: img.Ref, Digest: img.Digest})
-	}
+	req.Images = references(cfg.Images)
 	return req
+}
+
+func references(images []config.Image) []attest.Reference {
+	var out []attest.Reference
+	for _, img := range images {
+		out = append(out, attest.Reference{Ref: img.Ref, Digest: img.Digest})
+	}
+	return out
 }
 
 func timedOut(limit time.Duration) error {

@@ -13,6 +13,9 @@
 //	Attachment  attach      stored in the registry next to the image, in one or two [Form]s
 //	Result      readBack    what a verifier finds there, verified again
 //
+// [Verification] is the other half, for those who did not sign: reference -> digest -> what is
+// stored about it, in every [Form] -> a [Verdict]. It reads alone.
+//
 // The interfaces of the outside world stand in pipeline.go, before the code that calls
 // them; the packages registry, sbom and sigstore implement them and know only this package.
 //

@@ -55,13 +55,18 @@ type Verifier interface {
 	Verify(s Stored, about Manifest) (*Bundle, error)
 }
 
-// Attacher stores bundles and documents next to the image they are about.
-type Attacher interface {
-	// CheckPush reports whether Attach may write to repo. It leaves nothing behind.
-	CheckPush(ctx context.Context, repo name.Repository) error
+// Finder finds what is stored next to an image.
+type Finder interface {
 	// Find returns what is stored about m in these forms, of which only signed ones can
 	// be asked for. Who made it is not known.
 	Find(ctx context.Context, m Manifest, forms []Form) ([]Stored, error)
+}
+
+// Attacher stores bundles and documents next to the image they are about.
+type Attacher interface {
+	Finder
+	// CheckPush reports whether Attach may write to repo. It leaves nothing behind.
+	CheckPush(ctx context.Context, repo name.Repository) error
 	// Attach stores what is planned in repo, in order, and says in each attachment what
 	// became of it. What is there already is left alone.
 	Attach(ctx context.Context, repo name.Repository, planned []*Attachment) error

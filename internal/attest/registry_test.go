@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/types"
@@ -23,7 +24,8 @@ type signed struct {
 	N                          int // of the log entry
 	PayloadType, PredicateType string
 	Payload                    []byte
-	NoPromise                  bool `json:",omitempty"` // logged in a way that old verifiers do not read
+	NoPromise                  bool      `json:",omitempty"` // logged in a way that old verifiers do not read
+	At                         time.Time `json:",omitzero"`  // by the log
 }
 
 // bundle is the signature as the pipeline handles it.
@@ -33,7 +35,7 @@ func (s signed) bundle(st *attest.Statement) *attest.Bundle {
 		panic(err)
 	}
 	b := &attest.Bundle{
-		Statement: st, JSON: encoded, Signer: identity, Entry: attest.LogEntry{Index: int64(s.N)},
+		Statement: st, JSON: encoded, Signer: identity, Entry: attest.LogEntry{Index: int64(s.N), IntegratedTime: s.At},
 		Layer: attest.Layer{Content: append([]byte("envelope "), encoded...)},
 	}
 	if st.IsSimpleSigning() {
@@ -67,7 +69,7 @@ func (w *world) Sign(_ context.Context, statements []*attest.Statement) ([]*atte
 		if err != nil && i == w.signs {
 			break
 		}
-		out = append(out, signed{"us", st.About.Ref.DigestStr(), w.logged, st.PayloadType, st.PredicateType, st.Payload, w.noPromise}.bundle(st))
+		out = append(out, signed{"us", st.About.Ref.DigestStr(), w.logged, st.PayloadType, st.PredicateType, st.Payload, w.noPromise, time.Time{}}.bundle(st))
 		w.logged++
 	}
 	return out, err
@@ -106,8 +108,11 @@ func (w *world) Verify(s attest.Stored, about attest.Manifest) (*attest.Bundle, 
 	if err := json.Unmarshal(encoded, &what); err != nil {
 		return nil, err
 	}
-	if what.By != "us" || what.Digest != about.Ref.DigestStr() {
-		return nil, fmt.Errorf("signed by %s for %s", what.By, what.Digest)
+	switch err := fmt.Errorf("signed by %s for %s", what.By, what.Digest); {
+	case what.Digest != about.Ref.DigestStr():
+		return nil, err
+	case what.By != "us":
+		return nil, &attest.OtherSigner{Err: err}
 	}
 	st := &attest.Statement{About: about, PayloadType: what.PayloadType, PredicateType: what.PredicateType, Payload: what.Payload}
 	b := what.bundle(st)
@@ -128,7 +133,7 @@ func (w *world) CheckPush(_ context.Context, repo name.Repository) error {
 	return w.call("check-push %s", repo)
 }
 
-// Find implements [attest.Attacher].
+// Find implements [attest.Finder].
 func (w *world) Find(_ context.Context, m attest.Manifest, forms []attest.Form) ([]attest.Stored, error) {
 	if err := w.call("find %s %v", short(m), forms); err != nil {
 		return nil, err

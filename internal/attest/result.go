@@ -125,33 +125,48 @@ type found struct {
 	bundle *Bundle
 }
 
-// problem is why the run failed: nil if every image is sealed, the reason of the one image,
-// or all reasons together.
+// problem is why the run failed; nil if every image is sealed.
 func (r *Result) problem() error {
-	var failed []*Seal
+	outcomes := make([]outcome, len(r.Seals))
+	for i, s := range r.Seals {
+		outcomes[i] = outcome{ref: s.Ref, err: s.Err}
+	}
+	return together(outcomes, "sealed")
+}
+
+// outcome is what became of one image.
+type outcome struct {
+	ref string
+	err error
+}
+
+// together is why a run failed: nil if no image did, the reason of the one image, or all
+// reasons together. done is what was to become of the images.
+func together(outcomes []outcome, done string) error {
+	var failed []outcome
 	var errs []error
-	for _, s := range r.Seals {
-		if s.Err != nil {
-			failed, errs = append(failed, s), append(errs, fmt.Errorf("%s: %w", s.Ref, s.Err))
+	for _, o := range outcomes {
+		if o.err != nil {
+			failed, errs = append(failed, o), append(errs, fmt.Errorf("%s: %w", o.ref, o.err))
 		}
 	}
 	switch {
 	case len(failed) == 0:
 		return nil
-	case len(r.Seals) == 1:
-		return failed[0].Err
+	case len(outcomes) == 1:
+		return failed[0].err
 	}
 	all := &problem.Problem{
-		Code: problem.From(failed[0].Err).Code,
-		What: fmt.Sprintf("%d of %d images are not sealed.", len(failed), len(r.Seals)),
+		Code: problem.From(failed[0].err).Code,
+		What: fmt.Sprintf("%d of %d images are not %s.", len(failed), len(outcomes), done),
 		Err:  errors.Join(errs...),
 	}
 	var why, fix []string
-	for _, s := range failed {
-		p := problem.From(s.Err)
+	for _, o := range failed {
+		p := problem.From(o.err)
 		reason := p.What + " " + p.Why
-		if !strings.Contains(p.What, s.Ref) {
-			reason = s.Ref + ": " + reason
+		if !strings.Contains(p.What, o.ref) {
+			reason = o.ref + ": " + reason
 		}
 		why = append(why, reason)
 		if !slices.Contains(fix, p.Fix) {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -227,7 +228,7 @@ func TestReuseOtherLayouts(t *testing.T) {
 			t.Parallel()
 			w := newWorld(single())
 			st := &attest.Statement{About: single().Manifest, PayloadType: attest.PayloadType, PredicateType: attest.SPDXPredicateType, Payload: []byte(payload)}
-			b := signed{"us", st.About.Ref.DigestStr(), 7, st.PayloadType, st.PredicateType, st.Payload, false}.bundle(st)
+			b := signed{"us", st.About.Ref.DigestStr(), 7, st.PayloadType, st.PredicateType, st.Payload, false, time.Time{}}.bundle(st)
 			w.attach(st.About.Ref.Context(), &attest.Attachment{Form: attest.FormBundle, About: st.About, Bundle: b})
 			w.text = doc(tomorrow)
 			res, err := w.run(t, bundlesOnly)

@@ -1,7 +1,8 @@
 // Package config turns the inputs of the step and the environment of the job into one
-// validated [Config]. It makes no network request, starts no program (a credential helper,
-// say) and reports every mistake at once. Of the files that inputs name it judges docker's
-// config.json alone; the others are for those who use them, also before any request.
+// validated [Config], or [Verify] for the verify action. It makes no network request, starts
+// no program (a credential helper, say) and reports every mistake at once. Of the files that
+// inputs name it judges docker's config.json alone; the others are for those who use them,
+// also before any request.
 package config
 
 import (
@@ -36,22 +37,27 @@ type Config struct {
 // Sigstore is the Sigstore instance that signs. Where a field is empty, the TUF
 // repository decides.
 type Sigstore struct {
+	Trust
 	Audience          string   // of the OIDC token
 	FulcioURL         *url.URL // set together with RekorURL
 	RekorURL          *url.URL
 	TimestampURL      *url.URL // of an RFC 3161 endpoint, with path; nil: none
 	SigningConfig     File     // Sigstore signing config
-	TrustedRoot       File     // Sigstore trusted root
-	TUFURL            *url.URL // nil: the public good instance
-	TUFRoot           []byte   // first root of TUFURL, JSON
 	PrivateRepository bool     // the repository may appear in public services although it is private
+}
+
+// Trust is where the trust in a Sigstore comes from.
+type Trust struct {
+	TrustedRoot File     // Sigstore trusted root; empty: that of the TUF repository
+	TUFURL      *url.URL // nil: the public good instance
+	TUFRoot     []byte   // first root of TUFURL, JSON
 }
 
 // Parse reads the inputs (INPUT_*) and the job's environment (GITHUB_*, RUNNER_TEMP and
 // DOCKER_CONFIG) through getenv. The error is one [problem.Problem] with the code
 // input-invalid that lists every mistake.
 func Parse(getenv func(string) string) (*Config, error) {
-	r := newReader(getenv)
+	r := newReader(getenv, Inputs(), pushed)
 	images, job := r.images(), r.job()
 	cfg := &Config{
 		Images:          images,
@@ -78,9 +84,7 @@ func (r *reader) sigstore() Sigstore {
 		RekorURL:          r.serviceURL("rekor-url"),
 		TimestampURL:      r.serviceURL("timestamp-url"),
 		SigningConfig:     r.fileOrTarget("signing-config"),
-		TrustedRoot:       r.fileOrTarget("trusted-root"),
-		TUFURL:            r.serviceURL("tuf-url"),
-		TUFRoot:           r.file("tuf-root"),
+		Trust:             r.trust(),
 		PrivateRepository: r.flag("private-repository"),
 	}
 	has := func(input string) bool { return r.text(input) != "" }
@@ -101,8 +105,13 @@ func (r *reader) sigstore() Sigstore {
 	if ownServices && !has("trusted-root") && !has("tuf-url") {
 		r.wrong("trusted-root", "another Sigstore needs its own trust root to be verified", "trusted-root: path/to/trusted_root.json   # or tuf-url and tuf-root")
 	}
-	if has("tuf-root") && !has("tuf-url") {
+	return s
+}
+
+func (r *reader) trust() Trust {
+	t := Trust{TrustedRoot: r.fileOrTarget("trusted-root"), TUFURL: r.serviceURL("tuf-url"), TUFRoot: r.file("tuf-root")}
+	if r.text("tuf-root") != "" && r.text("tuf-url") == "" {
 		r.wrong("tuf-url", "tuf-root is set without the repository that it is the root of", "tuf-url: https://tuf.example.com")
 	}
-	return s
+	return t
 }

@@ -85,7 +85,7 @@ func (r *reader) reference(s string, digest v1.Hash) Image {
 	case digest != (v1.Hash{}):
 		return Image{Ref: tag.Context().Digest(digest.String()), Digest: digest}
 	case !hasDigest && r.text("digest") == "":
-		r.wrong("image", quote(s)+" has neither tag nor digest", "image: "+s+"@${{ steps.push.outputs.digest }}")
+		r.wrong("image", quote(s)+" has neither tag nor digest", "image: "+s+"@"+r.digests.expression)
 	}
 	return Image{}
 }
@@ -131,7 +131,7 @@ func (r *reader) digest(input, s string) v1.Hash {
 		return v1.Hash{}
 	}
 	if !sha256Digest.MatchString(s) {
-		fix := "digest: ${{ steps.push.outputs.digest }}   # `push` is the id of the step that pushed"
+		fix := "digest: " + r.digests.expression + "   # " + r.digests.comment
 		if input == "image" {
 			fix = "image: ghcr.io/owner/name@sha256:<64 hexadecimal digits>"
 		}

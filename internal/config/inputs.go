@@ -59,15 +59,23 @@ type reader struct {
 	getenv    func(string) string
 	workspace string
 	defaults  map[string]string
+	digests   digestSource
 	mistakes  []mistake
 }
+
+// digestSource is where a workflow has the digest from, for the lines that would be right.
+type digestSource struct{ expression, comment string }
+
+// pushed is the digest in the job that seals.
+var pushed = digestSource{"${{ steps.push.outputs.digest }}", "`push` is the id of the step that pushed"}
 
 // mistake is one wrong input and the line that would be right.
 type mistake struct{ input, why, fix string }
 
-func newReader(getenv func(string) string) *reader {
-	r := &reader{getenv: getenv, workspace: getenv("GITHUB_WORKSPACE"), defaults: map[string]string{}}
-	for _, in := range Inputs() {
+// newReader returns the reader of an action that declares these inputs.
+func newReader(getenv func(string) string, declared []Input, digests digestSource) *reader {
+	r := &reader{getenv: getenv, workspace: getenv("GITHUB_WORKSPACE"), defaults: map[string]string{}, digests: digests}
+	for _, in := range declared {
 		if !strings.HasPrefix(in.Default, "${{") {
 			r.defaults[in.Name] = in.Default
 		}

@@ -27,10 +27,10 @@ type Login struct {
 
 // Secrets returns every password and token of the logins, and the form in which a password
 // is sent, for the log to hide.
-func (c *Config) Secrets() []secret.String {
+func (r Registry) Secrets() []secret.String {
 	var out []secret.String
-	for _, host := range slices.Sorted(maps.Keys(c.Registry.Logins)) {
-		login := c.Registry.Logins[host]
+	for _, host := range slices.Sorted(maps.Keys(r.Logins)) {
+		login := r.Logins[host]
 		if !login.Password.Empty() {
 			basic := base64.StdEncoding.EncodeToString([]byte(login.Username + ":" + login.Password.Reveal()))
 			out = append(out, login.Password, secret.New(basic))

@@ -139,7 +139,7 @@ func TestSecrets(t *testing.T) {
 	s.write(t, "docker/config.json", `{"auths":{"acme.azurecr.io":{"identitytoken":"long-token"},"unasked.dev":{"auth":"`+basic("a:b")+`"}}}`)
 	cfg := parse(t, s)
 	var got []string
-	for _, secret := range cfg.Secrets() {
+	for _, secret := range cfg.Registry.Secrets() {
 		got = append(got, secret.Reveal())
 	}
 	want := []string{"long-token", "job-token", basic("octocat:job-token")}

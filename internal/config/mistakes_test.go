@@ -118,18 +118,24 @@ func TestParseMistakes(t *testing.T) {
 			s := newStep(t, with)
 			mistakenFiles(t, s)
 			_, err := config.Parse(s.getenv)
-			p, ok := errors.AsType[*problem.Problem](err)
-			if !ok || p.Code != problem.InputInvalid {
-				t.Fatalf("Parse: %v, want a problem input-invalid", err)
-			}
-			text := p.What + "\n\n" + p.Why + "\n\n" + p.Fix + "\n"
-			golden.Compare(t, "mistakes/"+name+".txt", text)
-			for _, leak := range []string{"hunter2", "job-token", s["GITHUB_WORKSPACE"]} {
-				if strings.Contains(text, leak) {
-					t.Errorf("the text has %q in it", leak)
-				}
-			}
+			goldenMistakes(t, name, s, err)
 		})
+	}
+}
+
+// goldenMistakes compares what the user reads with a file of testdata.
+func goldenMistakes(t *testing.T, name string, s step, err error) {
+	t.Helper()
+	p, ok := errors.AsType[*problem.Problem](err)
+	if !ok || p.Code != problem.InputInvalid {
+		t.Fatalf("%v, want a problem input-invalid", err)
+	}
+	text := p.What + "\n\n" + p.Why + "\n\n" + p.Fix + "\n"
+	golden.Compare(t, "mistakes/"+name+".txt", text)
+	for _, leak := range []string{"hunter2", "job-token", s["GITHUB_WORKSPACE"]} {
+		if strings.Contains(text, leak) {
+			t.Errorf("the text has %q in it", leak)
+		}
 	}
 }
 

@@ -40,7 +40,11 @@ const (
 	AttachFailed     Code = "attach-failed"
 	ReadBackMissing  Code = "read-back-missing"
 
-	BundleInvalid Code = "bundle-invalid"
+	BundleInvalid      Code = "bundle-invalid"
+	NotSigned          Code = "not-signed"
+	SignerUnexpected   Code = "signer-unexpected"
+	SignatureUntrusted Code = "signature-untrusted"
+	SBOMMissing        Code = "sbom-missing"
 
 	RunnerFiles Code = "runner-files"
 
@@ -66,7 +70,7 @@ var exits = map[Code]int{
 
 	ReferrersRefused: 7, TagsRefused: 7, AttachFailed: 7, ReadBackMissing: 7,
 
-	BundleInvalid: 8,
+	BundleInvalid: 8, NotSigned: 8, SignerUnexpected: 8, SignatureUntrusted: 8, SBOMMissing: 8,
 
 	RunnerFiles: 9,
 

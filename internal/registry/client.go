@@ -32,12 +32,14 @@ var (
 	_ attest.Resolver   = (*Client)(nil)
 	_ attest.Downloader = (*Client)(nil)
 	_ attest.Attacher   = (*Client)(nil)
+	_ attest.Finder     = (*Client)(nil)
 )
 
 // Options of [New].
 type Options struct {
 	Logins    map[string]Login  // by host, as in [name.Registry.RegistryStr]; others are asked anonymously
 	Transport http.RoundTripper // with retries; must not follow redirects
+	ReadOnly  bool              // nothing is ever stored: no right to push is asked for
 }
 
 // Login is what one registry gets, and no other.
@@ -84,6 +86,15 @@ func (c *Client) reader(ctx context.Context, repo name.Repository) (*session, er
 // write, ghcr.io gives no token at all, so that reading must not depend on it.
 func (c *Client) writer(ctx context.Context, repo name.Repository) (*session, error) {
 	return c.session(ctx, repo, transport.PushScope)
+}
+
+// finder returns the session that looks for attachments. It is the one that writes, where
+// there is one: it keeps the lists that were read.
+func (c *Client) finder(ctx context.Context, repo name.Repository) (*session, error) {
+	if c.options.ReadOnly {
+		return c.reader(ctx, repo)
+	}
+	return c.writer(ctx, repo)
 }
 
 func (c *Client) session(ctx context.Context, repo name.Repository, actions string) (*session, error) {

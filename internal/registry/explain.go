@@ -83,11 +83,11 @@ func (c *Client) explainImage(err error, ref name.Reference) error {
 			Code: problem.ImageNotFound,
 			What: fmt.Sprintf("There is no image %s.", ref),
 			Why:  fmt.Sprintf("%s answered 404 for it.", ref.Context().RegistryStr()),
-			Fix:  "Push the image in a step before this one, with `push: true`, and hand over its digest:\n  digest: ${{ steps.push.outputs.digest }}",
+			Fix:  c.howToPush(),
 			Err:  err,
 		}
 	}
-	if terr, ok := errors.AsType[*transport.Error](err); ok && terr.StatusCode == http.StatusForbidden && !c.login(ref.Context().Registry).empty() {
+	if terr, ok := errors.AsType[*transport.Error](err); ok && terr.StatusCode == http.StatusForbidden && !c.login(ref.Context().Registry).empty() && !c.options.ReadOnly {
 		who := c.who(ref.Context())
 		p := c.denied(err, ref.Context())
 		p.What = fmt.Sprintf("%s may not read %s.", who, ref.Context())
@@ -209,6 +209,9 @@ func (c *Client) denied(err error, repo name.Repository) *problem.Problem {
 		return c.noLogin(err, repo)
 	}
 	who := c.who(repo)
+	if c.options.ReadOnly {
+		return mayNotRead(err, who, repo)
+	}
 	fix := "Give " + who + " the right to push to this repository."
 	if repo.RegistryStr() == "ghcr.io" {
 		fix = "Add to the job\n  permissions:\n    packages: write\nand, if the package was made elsewhere, add this repository in Package settings > Manage Actions access with the role Write."
@@ -256,7 +259,10 @@ func unreachable(err error, repo name.Repository) error {
 	return p
 }
 
-func moved(ref name.Reference, expected, got v1.Hash) error {
+func (c *Client) moved(ref name.Reference, expected, got v1.Hash) error {
+	if c.options.ReadOnly {
+		return otherImage(ref, expected, got)
+	}
 	return &problem.Problem{
 		Code: problem.DigestMismatch,
 		What: fmt.Sprintf("%s is not the image that was built.", ref),

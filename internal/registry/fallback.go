@@ -69,13 +69,16 @@ func (s *session) readFallback(ctx context.Context, m attest.Manifest) (*fallbac
 	return f, nil
 }
 
-// absentTag recognises the answer for a tag that does not exist: 404, or 403 by JFrog. What
-// is there and may not be read must not be overwritten, so a 403 counts only where the list
-// of tags agrees.
+// absentTag recognises the answer for a tag that does not exist: 404, or 403 by JFrog, and
+// 401 for those whose rights end at what is there. What is there and may not be read must not
+// be overwritten, nor taken for nothing, so these count only where the list of tags agrees.
 func (s *session) absentTag(ctx context.Context, tag string, err error) bool {
 	terr, ok := errors.AsType[*transport.Error](err)
-	if !ok || terr.StatusCode != http.StatusForbidden {
-		return ok && terr.StatusCode == http.StatusNotFound
+	switch {
+	case !ok:
+		return false
+	case terr.StatusCode != http.StatusForbidden && terr.StatusCode != http.StatusUnauthorized:
+		return terr.StatusCode == http.StatusNotFound
 	}
 	tags, err := remote.List(s.repo, s.remote(ctx)...)
 	return err == nil && !slices.Contains(tags, tag)

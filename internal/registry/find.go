@@ -21,9 +21,9 @@ import (
 // maxFound bounds what is looked at per image and form; the newest come last in a list.
 const maxFound = 50
 
-// Find implements [attest.Attacher].
+// Find implements [attest.Finder].
 func (c *Client) Find(ctx context.Context, m attest.Manifest, forms []attest.Form) ([]attest.Stored, error) {
-	s, err := c.writer(ctx, m.Ref.Context())
+	s, err := c.finder(ctx, m.Ref.Context())
 	if err != nil {
 		return nil, err
 	}

@@ -222,7 +222,7 @@ func TestFindLostLayer(t *testing.T) {
 
 func TestFindNothing(t *testing.T) {
 	t.Parallel()
-	for name, status := range map[string]int{"404": http.StatusNotFound, "403 of JFrog": http.StatusForbidden} {
+	for name, status := range map[string]int{"404": http.StatusNotFound, "403 of JFrog": http.StatusForbidden, "401": http.StatusUnauthorized} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {

@@ -26,7 +26,7 @@ func (c *Client) Resolve(ctx context.Context, ref name.Reference, expected v1.Ha
 		return nil, c.explainImage(err, ref)
 	}
 	if expected != (v1.Hash{}) && desc.Digest != expected {
-		return nil, moved(ref, expected, desc.Digest)
+		return nil, c.moved(ref, expected, desc.Digest)
 	}
 	subject := &attest.Subject{Manifest: manifest(s.repo, desc.Descriptor)}
 	if tag, ok := ref.(name.Tag); ok {

@@ -40,19 +40,28 @@ func Files(res *attest.Result, dir string) (map[string][]byte, error) {
 
 // names gives the files of one image their names.
 type names struct {
-	seal   *attest.Seal
-	folder string // empty where the run has one image
+	subject *attest.Subject
+	folder  string // empty where the run has one image
 }
 
 func namesOf(res *attest.Result, s *attest.Seal) names {
-	n := names{seal: s}
-	if len(res.Seals) == 1 || s.Subject == nil {
+	subjects := make([]*attest.Subject, len(res.Seals))
+	for i, other := range res.Seals {
+		subjects[i] = other.Subject
+	}
+	return namesAmong(subjects, slices.Index(res.Seals, s))
+}
+
+// namesAmong are the names of one of the images of a run; what could not be resolved is nil.
+func namesAmong(subjects []*attest.Subject, i int) names {
+	n := names{subject: subjects[i]}
+	if len(subjects) == 1 || n.subject == nil {
 		return n
 	}
-	n.folder = folder(s.Subject)
+	n.folder = folder(n.subject)
 	same := 1
-	for _, other := range res.Seals[:slices.Index(res.Seals, s)] {
-		if other.Subject != nil && folder(other.Subject) == n.folder {
+	for _, other := range subjects[:i] {
+		if other != nil && folder(other) == n.folder {
 			same++
 		}
 	}
@@ -77,7 +86,7 @@ func (n names) document(sbom *attest.SBOM, f attest.Format) string {
 func (n names) bundle(st *attest.Statement) string {
 	parts := []string{n.platform(st.Platform, st.About), "signature"}
 	switch {
-	case st.IsSignature() && st.About.Ref == n.seal.Subject.Ref:
+	case st.IsSignature() && st.About.Ref == n.subject.Ref:
 		parts = parts[1:]
 	case st.PredicateType == attest.SPDXPredicateType:
 		parts[1] = "spdx"
@@ -99,7 +108,7 @@ func (n names) platform(platform string, m attest.Manifest) string {
 	}
 	name := fileName(platform)
 	same := func(img attest.Image) bool { return fileName(img.Platform.String()) == name && img.Ref != m.Ref }
-	if name == index || slices.ContainsFunc(n.seal.Subject.Images, same) {
+	if name == index || slices.ContainsFunc(n.subject.Images, same) {
 		return name + "-" + m.Digest().Hex[:12]
 	}
 	return name

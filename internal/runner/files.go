@@ -6,14 +6,16 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 
 	"seal-image/internal/problem"
 )
 
-// WriteFiles writes files, by name, into a folder below the workspace, which gets a
-// .gitignore so that they are not committed by accident. They belong to the owner of the workspace: we
-// are root, and later steps, `git clean` of the next job among them, are not.
+// WriteFiles writes files, by their path below it, into a folder below the workspace, which
+// gets a .gitignore so that they are not committed by accident. They belong to the owner of
+// the workspace: we are root, and later steps, `git clean` of the next job among them, are
+// not.
 func (j *Job) WriteFiles(folder string, files map[string][]byte) error {
 	workspace, err := os.OpenRoot(j.getenv("GITHUB_WORKSPACE"))
 	if err != nil {
@@ -28,7 +30,13 @@ func (j *Job) WriteFiles(folder string, files map[string][]byte) error {
 		written = append(written, dir)
 	}
 	write := func(name string, data []byte) error {
-		name = filepath.Join(folder, filepath.Base(name))
+		name = filepath.Join(folder, filepath.Join("/", name)) // ".." ends at folder
+		if dir := filepath.Dir(name); !slices.Contains(written, dir) {
+			if err := workspace.MkdirAll(dir, 0o755); err != nil {
+				return err
+			}
+			written = append(written, dir)
+		}
 		written = append(written, name)
 		return workspace.WriteFile(name, data, 0o644)
 	}

@@ -34,14 +34,15 @@ func TestWriteFiles(t *testing.T) {
 	t.Parallel()
 	job, _, getenv := newJob(t, nil)
 	for _, content := range []string{"first, longer", "second"} { // a second run overwrites
-		if err := job.WriteFiles("out/sbom", map[string][]byte{"results.json": []byte(content), "../../escape": []byte("x")}); err != nil {
+		if err := job.WriteFiles("out/sbom", map[string][]byte{"results.json": []byte(content), "app/index.json": []byte(content), "../../escape": []byte("x")}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	want := map[string]string{
-		"out/sbom/.gitignore":   "*\n",
-		"out/sbom/results.json": "second",
-		"out/sbom/escape":       "x",
+		"out/sbom/.gitignore":     "*\n",
+		"out/sbom/results.json":   "second",
+		"out/sbom/app/index.json": "second",
+		"out/sbom/escape":         "x",
 	}
 	if diff := cmp.Diff(want, tree(t, getenv("GITHUB_WORKSPACE"))); diff != "" {
 		t.Errorf("workspace (-want +got):\n%s", diff)
@@ -60,10 +61,10 @@ func TestWriteFilesOwner(t *testing.T) {
 	if err := os.Chown(workspace, uid, gid); err != nil {
 		t.Fatal(err)
 	}
-	if err := job.WriteFiles("out/sbom", map[string][]byte{"results.json": nil}); err != nil {
+	if err := job.WriteFiles("out/sbom", map[string][]byte{"results.json": nil, "app/index.json": nil}); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"out", "out/sbom", "out/sbom/.gitignore", "out/sbom/results.json"} {
+	for _, name := range []string{"out", "out/sbom", "out/sbom/.gitignore", "out/sbom/results.json", "out/sbom/app", "out/sbom/app/index.json"} {
 		info, err := os.Stat(filepath.Join(workspace, name))
 		if err != nil {
 			t.Fatal(err)

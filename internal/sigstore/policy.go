@@ -3,6 +3,7 @@ package sigstore
 import (
 	"fmt"
 	"net/url"
+	"regexp"
 	"strings"
 
 	"github.com/sigstore/sigstore-go/pkg/fulcio/certificate"
@@ -25,7 +26,7 @@ func (p policy) check(signer certificate.Summary) error {
 		return nil // a person, or a service of another kind
 	}
 	if repo := signer.SourceRepositoryURI; repo == "" || !strings.HasPrefix(signer.SubjectAlternativeName, repo+"/.github/workflows/") {
-		return fmt.Errorf("expected the workflow to be in the repository whose job signed, got %q signed by a job of %q", signer.SubjectAlternativeName, repo)
+		return &attest.OtherSigner{Err: fmt.Errorf("expected the workflow to be in the repository whose job signed, got %q signed by a job of %q", signer.SubjectAlternativeName, repo)}
 	}
 	return nil
 }
@@ -52,6 +53,9 @@ func workflow(id attest.Identity) (policy, error) {
 func expected(e attest.Expectation) (policy, error) {
 	pattern := ""
 	if e.Pattern != "" {
+		if _, err := regexp.Compile(e.Pattern); err != nil { // alone: "a)|(?:b" is one with the anchors around it
+			return policy{}, fmt.Errorf("expected identity: %w", err)
+		}
 		pattern = "^(?:" + e.Pattern + ")$" // the whole, and each alternative of it
 	}
 	p, err := expect(e.SAN, pattern, e.Issuer, certificate.Extensions{SourceRepositoryURI: e.RepositoryURI})

@@ -1,6 +1,7 @@
 package sigstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -11,7 +12,10 @@ import (
 	"seal-image/internal/attest"
 )
 
-var _ attest.Verifier = (*Verifier)(nil)
+var (
+	_ attest.Verifier  = (*Verifier)(nil)
+	_ attest.TrustRoot = (*Verifier)(nil)
+)
 
 // VerifierOptions are those of [NewVerifier].
 type VerifierOptions struct {
@@ -70,5 +74,16 @@ func (v *Verifier) Verify(stored attest.Stored, about attest.Manifest) (*attest.
 	if loaded == nil {
 		return nil, errors.New("nothing to verify with: the trust root is not loaded")
 	}
-	return loaded.open(stored, about, v.policy, sigverify.WithObserverTimestamps(1))
+	b, err := loaded.open(stored, about, v.policy, sigverify.WithObserverTimestamps(1))
+	return b, bySomebodyElse(err)
+}
+
+// bySomebodyElse marks the error of what verifies but for who has signed. The library
+// compares that last, and says what it expected for each signer that would do.
+func bySomebodyElse(err error) error {
+	none, ok := errors.AsType[*sigverify.ErrNoMatchingCertificateIdentity](err)
+	if !ok {
+		return err
+	}
+	return &attest.OtherSigner{Err: cmp.Or(errors.Join(none.Unwrap()...), err)}
 }
