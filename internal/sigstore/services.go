@@ -108,7 +108,7 @@ func unverifiable(lacks string) error {
 		Code: problem.TrustRoot,
 		What: "The trust root cannot verify what this Sigstore signs.",
 		Why:  "It lists " + lacks + ".",
-		Fix:  "Nothing was signed. Use the trusted root that belongs to the services: the file of trusted-root, or the one of the TUF repository.",
+		Fix:  "Use the trusted root that belongs to the services that sign: the file of trusted-root, or the one of the TUF repository.",
 	}
 }
 

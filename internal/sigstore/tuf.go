@@ -119,7 +119,7 @@ func (t *trust) noTrust(ctx context.Context, err error) error {
 		why = "cannot be reached"
 	}
 	if expired || old || foreign || hash {
-		fix = "Do not go on with it: nothing was signed. If that does not pass, tell who runs the repository; with one of your own, check tuf-root."
+		fix = "Nothing was trusted. If that does not pass, tell who runs the repository; with one of your own, check tuf-root."
 	}
 	return &problem.Problem{
 		Code: problem.TrustRoot,

@@ -55,11 +55,11 @@ func (v verifier) verify(b *bundle.Bundle, st *attest.Statement, p policy, times
 	return signer, p.check(signer)
 }
 
-// proofs are what this trust root can verify, each of which must be there. An SCT that it
-// cannot verify is no proof either, and speaks of another Sigstore.
+// proofs are what this trust root can verify, each of which must be there. A log entry or an
+// SCT that it cannot verify is no proof either, and speaks of another Sigstore.
 func (v verifier) proofs(b *bundle.Bundle, entries []*tlog.Entry) []sigverify.VerifierOption {
 	options := []sigverify.VerifierOption{sigverify.WithoutStatementPredicate()} // tens of megabytes
-	if len(v.root.RekorLogs()) > 0 {
+	if len(v.root.RekorLogs()) > 0 || len(entries) > 0 {
 		options = append(options, sigverify.WithTransparencyLog(max(1, len(entries))))
 	}
 	if len(v.root.CTLogs()) > 0 || hasSCT(leaf(b.GetVerificationMaterial())) {
@@ -89,10 +89,7 @@ func hasSCT(der []byte) bool {
 // no time of its own was in service at the times that others give.
 func (v verifier) checkEntries(b *bundle.Bundle, entries []*tlog.Entry, times []sigverify.TimestampVerificationResult) error {
 	for _, e := range entries {
-		log := v.root.RekorLogs()[hex.EncodeToString([]byte(e.LogKeyID()))]
-		if log == nil {
-			continue // of a trust root without logs, where an entry counts for nothing
-		}
+		log := v.root.RekorLogs()[hex.EncodeToString([]byte(e.LogKeyID()))] // was verified: it is there
 		if err := v.sameSignature(b, e); err != nil {
 			return err
 		}
