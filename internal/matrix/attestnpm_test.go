@@ -89,6 +89,7 @@ func TestActionsAttest(t *testing.T) {
 	b := newAttestBench(t)
 	t.Run("shape", b.testShape)
 	t.Run("referrer", b.testReferrer)
+	t.Run("verify", b.testVerify)
 }
 
 // testShape has both make the same statement, and bundles of the same shape but for the

@@ -25,6 +25,7 @@ type bench struct {
 	dir        string
 	tools      *harness.Tools
 	action     string
+	sandbox    *harness.Sandbox
 	job        *harness.Job
 	registries []registry
 	images     map[string]testImage // by kind
@@ -44,7 +45,8 @@ func newBench(t *testing.T) *bench {
 	b := &bench{dir: suite.OpenDir(t), images: map[string]testImage{}, cosigns: map[string]*cosign{}}
 	b.tools = suite.Must(harness.Build(t.Context(), root, true))(t)
 	b.action = suite.Must(harness.BuildAction(t.Context(), root))(t)
-	b.job = suite.Start(t, b.tools).First
+	b.sandbox = suite.Start(t, b.tools)
+	b.job = b.sandbox.First
 	b.registries = []registry{
 		{name: "referrers API", host: b.job.Registry},
 		{name: "no referrers API", host: b.job.RegistryNoReferrers},
@@ -67,15 +69,19 @@ func (b *bench) buildCosign(ctx context.Context, peer string) (string, error) {
 	if peer == "" {
 		return b.tools.Cosign, nil
 	}
-	program := filepath.Join(b.tools.Dir, peer)
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w",
-		"-o", program, "github.com/sigstore/cosign/v2/cmd/cosign")
+	return b.buildPeer(ctx, peer, "github.com/sigstore/cosign/v2/cmd/cosign")
+}
+
+// buildPeer builds the program of a module below internal/peers.
+func (b *bench) buildPeer(ctx context.Context, peer, program string) (string, error) {
+	out := filepath.Join(b.tools.Dir, peer)
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", out, program)
 	cmd.Dir = filepath.Join(root, "internal/peers", peer)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
 	if words, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build %s: %w\n%s", peer, err, words)
 	}
-	return program, nil
+	return out, nil
 }
 
 func readImage(dir, kind string) (testImage, error) {

@@ -48,13 +48,18 @@ func newCosign(ctx context.Context, program, dir string, job *harness.Job) (*cos
 
 // run runs cosign in the home that was used longest ago.
 func (c *cosign) run(ctx context.Context, args ...string) (stdout, stderr []byte, err error) {
+	return c.runWith(ctx, nil, args...)
+}
+
+// runWith is run with more variables.
+func (c *cosign) runWith(ctx context.Context, env []string, args ...string) (stdout, stderr []byte, err error) {
 	home := <-c.homes
 	defer func() { c.homes <- home }()
 	ctx, cancel := context.WithTimeout(ctx, answerLimit)
 	defer cancel()
 	var out, words bytes.Buffer
 	cmd := exec.CommandContext(ctx, c.program, args...)
-	cmd.Env = []string{"HOME=" + home}
+	cmd.Env = append([]string{"HOME=" + home}, env...)
 	cmd.Stdout, cmd.Stderr = &out, &words
 	err = cmd.Run()
 	return out.Bytes(), words.Bytes(), err
