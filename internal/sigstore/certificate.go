@@ -26,6 +26,7 @@ type certified struct {
 	chain    []*x509.Certificate // of the trust root, the root last
 	identity attest.Identity
 	since    time.Time
+	token    time.Time // when the token was issued that the certificate is for
 }
 
 // GetCertificate implements [sign.CertificateProvider].
@@ -78,7 +79,7 @@ func (s *Signer) certify(ctx context.Context, services *services) (*certified, e
 	if err != nil {
 		return nil, err
 	}
-	c := &certified{Keypair: key, der: der, identity: identity, since: since}
+	c := &certified{Keypair: key, der: der, identity: identity, since: since, token: time.Unix(claims.IssuedAt, 0)}
 	return c, c.check(services)
 }
 
@@ -122,6 +123,9 @@ func (c *certified) check(s *services) error {
 	}
 	if err := expected.identity.Verify(summary); err != nil {
 		return badCertificate(err)
+	}
+	if cert.NotAfter.Before(c.token) { // neither is our clock
+		return badCertificate(fmt.Errorf("it ended at %s, before the token for it was issued", cert.NotAfter.UTC().Format(time.RFC3339)))
 	}
 	// Its own time, not ours: the clock of a self-hosted runner may be late. The log's
 	// time is what a verifier compares with.

@@ -67,6 +67,19 @@ func TestWrongCertificate(t *testing.T) {
 	}
 }
 
+// TestCertificateOfThePast: one that had ended before the token for it was issued is not
+// signed with, whatever our clock says. The log would take the entry.
+func TestCertificateOfThePast(t *testing.T) {
+	t.Parallel()
+	i := newInstance(t)
+	later := token(t, claims(map[string]any{"iat": time.Now().Add(time.Hour).Unix()}))
+	_, err := newSigner(t, options(t, i, later)).Sign(t.Context(), three(t)[:1])
+	wantInvalid(t, "a certificate of the past", err)
+	if i.requests["rekor.example.com"] > 0 {
+		t.Error("something was logged")
+	}
+}
+
 // TestKeyOfTheRun: one key and certificate serve until they are old; then there are new ones,
 // before the certificate's ten minutes are over.
 func TestKeyOfTheRun(t *testing.T) {

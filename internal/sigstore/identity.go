@@ -25,6 +25,7 @@ type claims struct {
 	Ref            string   `json:"ref"`
 	SHA            string   `json:"sha"`
 	JobWorkflowRef string   `json:"job_workflow_ref"`
+	IssuedAt       int64    `json:"iat"` // Unix seconds; 0 if it does not say
 }
 
 // audience is a string or a list of strings (RFC 7519, section 4.1.3).

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"seal-image/internal/attest"
 	"seal-image/internal/problem"
 	"seal-image/internal/sigstore"
 )
@@ -19,17 +20,36 @@ func TestServicesFromSigningConfig(t *testing.T) {
 	for name, c := range map[string]struct {
 		rekor, tsa, selector string
 		want                 map[string]int // requests by host, for one statement
+		format               attest.SignatureFormat
 	}{
-		"Rekor 1 of 1 and 2":         {both, "", "ALL", map[string]int{"fulcio.example.com": 1, "rekor.example.com": 1}},
-		"all timestamp authorities":  {both, two, "ALL", map[string]int{"fulcio.example.com": 1, "rekor.example.com": 1, "tsa.example.com": 1, "tsa2.example.com": 1}},
-		"the only timestamp":         {both, service(tsaURL, 1), "ANY", map[string]int{"fulcio.example.com": 1, "rekor.example.com": 1, "tsa.example.com": 1}},
-		"any timestamp of authority": {both, two, "ANY", map[string]int{"fulcio.example.com": 1, "rekor.example.com": 1, "some tsa": 1}},
+		"Rekor 2 of 1 and 2, for new verifiers": {
+			both, service(tsaURL, 1), "ANY", map[string]int{"fulcio.example.com": 1, "rekor2.example.com": 1, "tsa.example.com": 1}, attest.Bundles,
+		},
+		"Rekor 2 is over": {
+			ended(service("http://rekor2.example.com", 2)) + "," + service(rekorURL, 1), service(tsaURL, 1), "ANY",
+			map[string]int{"fulcio.example.com": 1, "rekor.example.com": 1, "tsa.example.com": 1}, attest.Bundles,
+		},
+		"Rekor 1 for old verifiers": {
+			both, service(tsaURL, 1), "ANY", map[string]int{"fulcio.example.com": 1, "rekor.example.com": 1, "tsa.example.com": 1}, attest.Legacy,
+		},
+		"Rekor 2 alone": {
+			service("http://rekor2.example.com", 2), service(tsaURL, 1), "ANY", map[string]int{"fulcio.example.com": 1, "rekor2.example.com": 1, "tsa.example.com": 1}, attest.Both,
+		},
+		"the newer of two": {
+			ended(service("http://old.example.com", 1)) + "," + service(rekorURL, 1), "", "ALL",
+			map[string]int{"fulcio.example.com": 1, "rekor.example.com": 1}, attest.Both,
+		},
+		"Rekor 1 of 1 and 2":         {both, "", "ALL", map[string]int{"fulcio.example.com": 1, "rekor.example.com": 1}, attest.Both},
+		"all timestamp authorities":  {both, two, "ALL", map[string]int{"fulcio.example.com": 1, "rekor.example.com": 1, "tsa.example.com": 1, "tsa2.example.com": 1}, attest.Both},
+		"the only timestamp":         {both, service(tsaURL, 1), "ANY", map[string]int{"fulcio.example.com": 1, "rekor.example.com": 1, "tsa.example.com": 1}, attest.Both},
+		"any timestamp of authority": {both, two, "ANY", map[string]int{"fulcio.example.com": 1, "rekor.example.com": 1, "some tsa": 1}, attest.Both},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			i := newInstance(t)
 			o := options(t, i, token(t, claims(nil)))
 			o.Instance = sigstore.Instance{TrustedRoot: file(i.trustedRoot(t)), SigningConfig: file(signingConfig(c.rekor, c.tsa, c.selector))}
+			o.Format = c.format
 			_, err := newSigner(t, o).Sign(t.Context(), three(t)[:1])
 			if name == "all timestamp authorities" {
 				// Both are the same authority here, and a verifier wants one of each.
@@ -88,6 +108,11 @@ func TestBadFiles(t *testing.T) {
 			}
 		})
 	}
+}
+
+// ended is a service that has been shut down.
+func ended(service string) string {
+	return strings.Replace(service, `"validFor":{`, `"validFor":{"end":"2024-01-01T00:00:00Z",`, 1)
 }
 
 // No file and no answer: the advice names the TUF repository.
