@@ -27,7 +27,8 @@ func TestServicesFromSigningConfig(t *testing.T) {
 		},
 		"Rekor 2 is over": {
 			ended(service("http://rekor2.example.com", 2)) + "," + service(rekorURL, 1), service(tsaURL, 1), "ANY",
-			map[string]int{"fulcio.example.com": 1, "rekor.example.com": 1, "tsa.example.com": 1}, attest.Bundles,
+			map[string]int{"fulcio.example.com": 1, "rekor.example.com": 1, "tsa.example.com": 1},
+			attest.Bundles,
 		},
 		"Rekor 1 for old verifiers": {
 			both, service(tsaURL, 1), "ANY", map[string]int{"fulcio.example.com": 1, "rekor.example.com": 1, "tsa.example.com": 1}, attest.Legacy,
@@ -37,7 +38,8 @@ func TestServicesFromSigningConfig(t *testing.T) {
 		},
 		"the newer of two": {
 			ended(service("http://old.example.com", 1)) + "," + service(rekorURL, 1), "", "ALL",
-			map[string]int{"fulcio.example.com": 1, "rekor.example.com": 1}, attest.Both,
+			map[string]int{"fulcio.example.com": 1, "rekor.example.com": 1},
+			attest.Both,
 		},
 		"Rekor 1 of 1 and 2":         {both, "", "ALL", map[string]int{"fulcio.example.com": 1, "rekor.example.com": 1}, attest.Both},
 		"all timestamp authorities":  {both, two, "ALL", map[string]int{"fulcio.example.com": 1, "rekor.example.com": 1, "tsa.example.com": 1, "tsa2.example.com": 1}, attest.Both},
