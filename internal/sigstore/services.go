@@ -36,7 +36,11 @@ func (s *services) choose(config *root.SigningConfig, now time.Time) error {
 	if len(config.TimestampAuthorityURLs()) == 0 {
 		return nil
 	}
-	authorities, err := root.SelectServices(config.TimestampAuthorityURLs(), config.TimestampAuthorityURLsConfig(), []uint32{1}, now)
+	selector, err := selection(config.TimestampAuthorityURLsConfig)
+	if err != nil {
+		return errors.New("it does not say which of its timestamp authorities to use: tsaConfig")
+	}
+	authorities, err := root.SelectServices(config.TimestampAuthorityURLs(), selector, []uint32{1}, now)
 	if err != nil {
 		return errors.New("it has fewer timestamp authorities with API version 1 than it asks for")
 	}
@@ -46,11 +50,21 @@ func (s *services) choose(config *root.SigningConfig, now time.Time) error {
 	return nil
 }
 
+// selection says which services of several to use. The library dereferences it, and a file may
+// lack it.
+func selection(of func() root.ServiceConfiguration) (root.ServiceConfiguration, error) {
+	return guarded(func() (root.ServiceConfiguration, error) { return of(), nil })
+}
+
 // chooseLog takes the highest version for new verifiers alone. A log of version 2 gives no
 // promise, without which older ones find nothing to verify.
 func (s *services) chooseLog(config *root.SigningConfig, now time.Time) error {
+	selector, err := selection(config.RekorLogURLsConfig)
+	if err != nil {
+		return errors.New("it does not say which of its logs to use: rekorTlogConfig")
+	}
 	selected := func(versions ...uint32) ([]root.Service, error) {
-		return root.SelectServices(config.RekorLogURLs(), config.RekorLogURLsConfig(), versions, now)
+		return root.SelectServices(config.RekorLogURLs(), selector, versions, now)
 	}
 	versions := []uint32{1, 2}
 	if s.format != attest.Bundles {

@@ -3,12 +3,15 @@ package sigstore
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	protocommon "github.com/sigstore/protobuf-specs/gen/pb-go/common/v1"
 	protorekor "github.com/sigstore/protobuf-specs/gen/pb-go/rekor/v1"
@@ -94,6 +97,9 @@ func (t tiles) existing(ctx context.Context, at string) (*protorekor.Transparenc
 	var checkpoint formats.Checkpoint
 	if _, err := checkpoint.Unmarshal(raw); err != nil {
 		return nil, fmt.Errorf("read checkpoint: %w", err)
+	}
+	if !utf8.Valid(raw) || checkpoint.Size > math.MaxInt64 { // of which a bundle cannot be made
+		return nil, errors.New("read checkpoint: it is not text, or of an absurd size")
 	}
 	hashes, body, err := prove(ctx, log, index, checkpoint.Size)
 	if err != nil {
