@@ -1,6 +1,7 @@
 # make demo   seal an image on servers of this machine alone, and verify it
 # make test   every test; needs Go, make and git, nothing else
 # make lint   what CI demands of the text of the code
+# make fuzz   what reads foreign bytes, a minute for each reader
 # make ci     what CI runs
 
 # One set of flags for everything that compiles, so that all share one build cache.
@@ -21,7 +22,7 @@ ACTIONLINT := $(BIN)/v1.7.12/actionlint
 GOFUMPT    := $(BIN)/v0.12.0/gofumpt
 GOVULN     := $(BIN)/v1.9.0/govulncheck
 
-.PHONY: demo test test-matrix test-load golden race lint tidy vuln ci clean
+.PHONY: demo test test-matrix test-load test-mutants fuzz conformance-client golden race lint tidy vuln ci clean
 
 demo: ## seal a two-platform image on a real Sigstore on loopback, and verify it
 	go run ./internal/demo
@@ -40,6 +41,21 @@ test-matrix: ## every pinned cosign and actions/attest judge, and SBOM tools jud
 test-load: ## 20 runs seal one digest at the same time, 10 times; nothing is lost
 	$(TEST) -count=1 -tags load -v ./internal/load
 
+test-mutants: ## take out each check of a signature, one at a time; a test must notice
+	$(TEST) -count=1 -tags mutants -v ./internal/mutants
+
+# What is found stays in testdata/fuzz, where every later test tries it first.
+FUZZTIME ?= 60s
+
+fuzz: ## fuzz the readers of foreign bytes, one after another, up to the first finding
+	set -e; targets=$$(go test -list '^Fuzz' ./internal/sigstore); \
+	for target in $$(echo "$$targets" | grep '^Fuzz'); do \
+		go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s ./internal/sigstore; \
+	done
+
+conformance-client: ## the client that github.com/sigstore/sigstore-conformance calls
+	go test -c -o $(BIN)/conformance-client ./internal/sigstore
+
 golden: ## rewrite golden files and the texts of scripts
 	UPDATE=1 $(TEST) -parallel 6 ./...
 
@@ -51,7 +67,7 @@ race: | $(BIN)/cc ## the tests of the action under the race detector
 	CGO_ENABLED=1 $(TEST) -race -parallel 4 -run 'TestScript/^($(RACE_SCRIPTS))$$' .
 
 lint: tidy | $(GOLANGCI) $(ACTIONLINT) $(GOFUMPT) ## vet, gofumpt, golangci-lint, actionlint, tidy
-	go vet -tags matrix,load ./...
+	go vet -tags matrix,load,mutants ./...
 	cd internal/sandbox && go vet ./...
 	test -z "$$($(GOFUMPT) -l . | tee /dev/stderr)"
 	$(GOLANGCI) run

@@ -31,6 +31,7 @@ var arrows = map[string][]string{
 	"suite":   {"harness"},
 	"demo":    {"harness"},
 	"matrix":  {},
+	"mutants": {},
 	"load":    {},
 }
 

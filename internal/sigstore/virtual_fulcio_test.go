@@ -72,27 +72,30 @@ func (i *instance) leaf(key crypto.PublicKey, claims map[string]any) ([]byte, er
 	return i.issue(template, key)
 }
 
-// template is the certificate of a job.
+// template is the certificate of a job, or of a person if the token has an e-mail address.
 func template(claims map[string]any) (*x509.Certificate, error) {
-	san, err := url.Parse("https://github.com/" + claims["job_workflow_ref"].(string))
-	if err != nil {
-		return nil, err
-	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(time.Now().UnixNano()),
-		URIs:         []*url.URL{san},
 		NotBefore:    time.Now().Add(-time.Minute),
 		NotAfter:     time.Now().Add(10 * time.Minute),
 		KeyUsage:     x509.KeyUsageDigitalSignature,
 		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning},
 	}
 	// https://github.com/sigstore/fulcio/blob/main/docs/oid-info.md
-	for arc, value := range map[int]string{
-		8:  claims["iss"].(string),
-		12: "https://github.com/" + claims["repository"].(string),
-		13: claims["sha"].(string),
-		14: claims["ref"].(string),
-	} {
+	extensions := map[int]string{8: claims["iss"].(string)}
+	if email, ok := claims["email"].(string); ok {
+		template.EmailAddresses = []string{email}
+	} else {
+		san, err := url.Parse("https://github.com/" + claims["job_workflow_ref"].(string))
+		if err != nil {
+			return nil, err
+		}
+		template.URIs = []*url.URL{san}
+		extensions[12] = "https://github.com/" + claims["repository"].(string)
+		extensions[13] = claims["sha"].(string)
+		extensions[14] = claims["ref"].(string)
+	}
+	for arc, value := range extensions {
 		der, err := asn1.MarshalWithParams(value, "utf8")
 		if err != nil {
 			return nil, err
