@@ -60,7 +60,7 @@ golden: ## rewrite golden files and the texts of scripts
 	UPDATE=1 $(TEST) -parallel 6 ./...
 
 # Syft takes ten times as long under the race detector, so not all scripts run there.
-RACE_SCRIPTS := multi|both|several-one-fails|interleave-.*|quirk-.*|fallback-foreign|rekor-flaky|login|fail-(attach|cancelled|inputs|rekor-down|timeout)
+RACE_SCRIPTS := multi|both|rekor-v2.*|lies|verify-own|several-one-fails|interleave-.*|quirk-.*|fallback-foreign|rekor-flaky|login|fail-(attach|cancelled|inputs|rekor-down|timeout)
 
 race: | $(BIN)/cc ## the tests of the action under the race detector
 	CGO_ENABLED=1 $(TEST) -race ./internal/...
@@ -80,7 +80,8 @@ tidy: ## go.mod and go.sum of every module say what is needed
 vuln: | $(GOVULN) ## known vulnerabilities; needs the database at vuln.go.dev
 	$(GOVULN) ./...
 
-ci: lint test race test-matrix
+ci: lint test race test-matrix test-mutants
+	$(MAKE) fuzz FUZZTIME=5s
 
 clean:
 	rm -rf $(BIN)

@@ -28,10 +28,9 @@ var entry2Cases = []bundleCase{
 	{name: "time outside of the certificate", signed: version2, change: set(entryAt+".integratedTime", "1"), words: "integrated time outside certificate validity"},
 	{name: "body of another bundle", signed: version2, change: swap(entryAt + ".canonicalizedBody"), words: "the log entry is that of another signature"},
 	{name: "log ID", signed: version2, change: flip(entryAt + ".logId.keyId"), words: "not enough verified log entries"},
-	// What the body says beside the digest, the signature and the certificate counts for nothing.
 	{name: "kind of the body", signed: version2, change: rewrite(entryAt+".canonicalizedBody", inBase64(func(b []byte) []byte {
 		return bytes.Replace(b, []byte(`"kind":"hashedrekord"`), []byte(`"kind":"x"`), 1)
-	}))},
+	})), words: "the log entry is that of another signature"},
 	{name: "tree size, index and root hash beside the checkpoint", signed: version2, change: all(set(proofAt+".treeSize", "7"), set(proofAt+".logIndex", "5"), flip(proofAt+".rootHash"))},
 	{name: "in version 1, of another digest", signed: body2, fault: logs(func(h *rekortiles.HashedRekordLogEntryV002) { h.Data.Digest[0] ^= 1 }), words: "the log entry is that of another signature"},
 	{name: "in version 1, of another signature", signed: body2, fault: logs(func(h *rekortiles.HashedRekordLogEntryV002) {

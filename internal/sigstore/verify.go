@@ -8,14 +8,21 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	ssldsse "github.com/secure-systems-lab/go-securesystemslib/dsse"
+	protocommon "github.com/sigstore/protobuf-specs/gen/pb-go/common/v1"
+	rekortiles "github.com/sigstore/rekor-tiles/v2/pkg/generated/protobuf"
+	"github.com/sigstore/rekor-tiles/v2/pkg/types/hashedrekord"
 	"github.com/sigstore/sigstore-go/pkg/bundle"
 	"github.com/sigstore/sigstore-go/pkg/fulcio/certificate"
 	"github.com/sigstore/sigstore-go/pkg/root"
 	"github.com/sigstore/sigstore-go/pkg/tlog"
 	sigverify "github.com/sigstore/sigstore-go/pkg/verify"
+	"github.com/sigstore/sigstore/pkg/signature"
+	"github.com/sigstore/sigstore/pkg/signature/options"
+	"github.com/transparency-dev/merkle/rfc6962"
 
 	"seal-image/internal/attest"
 )
@@ -46,7 +53,7 @@ func (v verifier) verify(b *bundle.Bundle, st *attest.Statement, p policy, times
 	}
 	result, err := library.Verify(b, sigverify.NewPolicy(artifact, sigverify.WithCertificateIdentity(p.identity)))
 	if err != nil {
-		return signer, err
+		return signer, withoutNil(err)
 	}
 	if err := v.checkEntries(b, entries, result.VerifiedTimestamps); err != nil {
 		return signer, err
@@ -55,17 +62,25 @@ func (v verifier) verify(b *bundle.Bundle, st *attest.Statement, p policy, times
 	return signer, p.check(signer)
 }
 
+// withoutNil drops what the library prints of a cause that it does not have.
+func withoutNil(err error) error {
+	if words, ok := strings.CutSuffix(err.Error(), "; error: %!w(<nil>)"); ok {
+		return errors.New(words)
+	}
+	return err
+}
+
 // proofs are what this trust root can verify, each of which must be there. A log entry or an
 // SCT that it cannot verify is no proof either, and speaks of another Sigstore.
 func (v verifier) proofs(b *bundle.Bundle, entries []*tlog.Entry) []sigverify.VerifierOption {
-	options := []sigverify.VerifierOption{sigverify.WithoutStatementPredicate()} // tens of megabytes
+	required := []sigverify.VerifierOption{sigverify.WithoutStatementPredicate()} // tens of megabytes
 	if len(v.root.RekorLogs()) > 0 || len(entries) > 0 {
-		options = append(options, sigverify.WithTransparencyLog(max(1, len(entries))))
+		required = append(required, sigverify.WithTransparencyLog(max(1, len(entries))))
 	}
 	if len(v.root.CTLogs()) > 0 || hasSCT(leaf(b.GetVerificationMaterial())) {
-		options = append(options, sigverify.WithSignedCertificateTimestamps(1))
+		required = append(required, sigverify.WithSignedCertificateTimestamps(1))
 	}
-	return options
+	return required
 }
 
 // sctList is the extension with the promises of CT logs (RFC 6962, section 3.3).
@@ -106,8 +121,9 @@ func inService(log *root.TransparencyLog, at time.Time) bool {
 	return !at.Before(log.ValidityPeriodStart) && (log.ValidityPeriodEnd.IsZero() || !at.After(log.ValidityPeriodEnd))
 }
 
-// sameSignature compares an entry of version 2 with what was signed.
-// Source: https://github.com/sigstore/rekor-tiles/blob/v2.3.0/pkg/types/hashedrekord
+// sameSignature compares the body of an entry of version 2 with the one that this signature
+// has. The library proves that the log has that one, and does not look at the body that came
+// with it.
 func (v verifier) sameSignature(b *bundle.Bundle, e *tlog.Entry) error {
 	if !e.IsRekorV2() {
 		return nil
@@ -116,7 +132,7 @@ func (v verifier) sameSignature(b *bundle.Bundle, e *tlog.Entry) error {
 	if err != nil {
 		return err
 	}
-	key, err := b.VerificationContent()
+	key, err := entryKey(leaf(b.GetVerificationMaterial()))
 	if err != nil {
 		return err
 	}
@@ -125,11 +141,30 @@ func (v verifier) sameSignature(b *bundle.Bundle, e *tlog.Entry) error {
 		sum := sha256.Sum256(ssldsse.PAE(envelope.GetPayloadType(), envelope.GetPayload()))
 		signed = sum[:]
 	}
-	logged, _, _ := e.GetHashedRekordDigest()
-	if !bytes.Equal(logged, signed) || !bytes.Equal(e.Signature(), content.Signature()) || !key.CompareKey(e.PublicKey(), v.root) {
+	want, err := hashedrekord.ToEntryHash(signed, &rekortiles.Signature{Content: content.Signature(), Verifier: key})
+	if err != nil {
+		return err
+	}
+	if got := rfc6962.DefaultHasher.HashLeaf(e.TransparencyLogEntry().GetCanonicalizedBody()); !bytes.Equal(got, want) {
 		return errors.New("the log entry is that of another signature")
 	}
 	return nil
+}
+
+// entryKey is a certificate as an entry of version 2 has it.
+func entryKey(der []byte) (*rekortiles.Verifier, error) {
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		return nil, err
+	}
+	details, err := signature.GetDefaultAlgorithmDetails(cert.PublicKey, options.WithED25519ph())
+	if err != nil {
+		return nil, err
+	}
+	return &rekortiles.Verifier{
+		KeyDetails: details.GetSignatureAlgorithm(),
+		Verifier:   &rekortiles.Verifier_X509Certificate{X509Certificate: &protocommon.X509Certificate{RawBytes: der}},
+	}, nil
 }
 
 // chain are the authorities above a certificate that was verified, the root last.
