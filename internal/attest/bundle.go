@@ -15,6 +15,7 @@ type Identity struct {
 	RepositoryURI string
 	Ref           string // git ref of the run, e.g. refs/heads/main
 	SHA           string // git commit of the run, 40 hexadecimal digits
+	Run           Run    // for provenance; the zero Run where none is wanted
 }
 
 // LogEntry is where a transparency log recorded a signature; the zero LogEntry says that no

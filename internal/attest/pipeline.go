@@ -95,6 +95,7 @@ type Request struct {
 	PerPlatform    bool // and there is one for each platform
 	AllowEmptySBOM bool
 	Sign           SignOptions
+	Provenance     bool // also attest the run that signs
 	AttachReferrer bool // the SBOM, unsigned, as a referrer
 	AttachTag      bool // the SBOM, unsigned, under a tag
 	DryRun         bool
@@ -173,6 +174,11 @@ func (p *Pipeline) identify(ctx context.Context, req *Request, res *Result) erro
 		return p.excuse(ctx, *req, fmt.Errorf("check identity: %w", err))
 	}
 	res.Identity, req.Sign.Format = identity, format
+	if req.Provenance {
+		if req.Sign.Provenance, err = Provenance(identity); err != nil {
+			return err
+		}
+	}
 	p.Log.InfoContext(ctx, "may sign", slog.String("identity", identity.SAN), slog.String("issuer", identity.Issuer))
 	return nil
 }

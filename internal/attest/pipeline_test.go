@@ -18,6 +18,7 @@ import (
 func bundlesOnly(r *attest.Request) { r.Sign.Format = attest.Bundles }
 func legacyOnly(r *attest.Request)  { r.Sign.Format = attest.Legacy }
 func dry(r *attest.Request)         { r.DryRun = true }
+func proven(r *attest.Request)      { r.Provenance = true }
 
 // TestRun: every call of a run, in order.
 func TestRun(t *testing.T) {

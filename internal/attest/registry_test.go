@@ -54,7 +54,9 @@ func (w *world) Check(context.Context) (attest.Identity, attest.SignatureFormat,
 	if err := w.call("check-identity"); err != nil {
 		return attest.Identity{}, "", err
 	}
-	return identity, w.signsFor, nil
+	id := identity
+	id.Run = w.job
+	return id, w.signsFor, nil
 }
 
 // Sign implements [attest.Signer].
@@ -86,6 +88,8 @@ func kind(st *attest.Statement) string {
 		return "spdx"
 	case st.PredicateType == attest.CycloneDXPredicateType:
 		return "cyclonedx"
+	case st.IsProvenance():
+		return "provenance"
 	default:
 		return st.PredicateType
 	}

@@ -80,7 +80,7 @@ func (s *Seal) Signature() *Attachment {
 
 // Attestation is the SBOM attestation of the digest that the user named, or nil.
 func (s *Seal) Attestation() *Attachment {
-	return s.find(func(st *Statement) bool { return !st.IsSignature() })
+	return s.find(func(st *Statement) bool { return !st.IsSignature() && !st.IsProvenance() })
 }
 
 // SBOM is the SBOM of the digest that the user named: of the image, of the index, or of the

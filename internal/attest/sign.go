@@ -130,6 +130,8 @@ func title(s *Statement) string {
 		what = "signature for tags"
 	case s.IsSignature():
 		what = "signature"
+	case s.IsProvenance():
+		what = "provenance"
 	case s.PredicateType == CycloneDXPredicateType:
 		what = "CycloneDX SBOM"
 	}

@@ -47,6 +47,9 @@ func (s *Statement) IsSignature() bool {
 	return s.IsSimpleSigning() || s.PredicateType == SignaturePredicateType
 }
 
+// IsProvenance reports whether the statement says how an image was built.
+func (s *Statement) IsProvenance() bool { return s.PredicateType == ProvenancePredicateType }
+
 // IsSimpleSigning reports whether the statement is the signature that old verifiers read.
 func (s *Statement) IsSimpleSigning() bool { return s.PayloadType == SimpleSigningType }
 
@@ -67,12 +70,14 @@ func (f SignatureFormat) legacy() bool  { return f != Bundles }
 type SignOptions struct {
 	Recursive   bool              // each platform as well as the index
 	Attest      bool              // the SBOMs
+	Provenance  []byte            // of the run, see [Provenance]; nil: none
 	Annotations map[string]string // signed with the image
 	Format      SignatureFormat
 }
 
 // Statements returns what is to be signed: the SBOM of each platform, then the signatures
-// of each platform (if recursive), then what is about the index, its signature last.
+// of each platform (if recursive), then what is about the index, its signature last. The
+// provenance is about the digest that the user named, and stands before its signature.
 //
 // The SBOM of an index with exactly one image is also attested on the index digest: that
 // is what build-push-action makes, and the only digest its user knows. The same input
@@ -83,6 +88,9 @@ func Statements(subject *Subject, sboms []*SBOM, o SignOptions) ([]*Statement, e
 		s.attest(doc.Image.Manifest, doc.Image.Platform.String(), doc)
 	}
 	for _, img := range subject.Images {
+		if !subject.IsIndex() {
+			s.prove(img.Manifest, img.Platform.String())
+		}
 		if !subject.IsIndex() || o.Recursive {
 			s.sign(img.Manifest, img.Platform.String())
 		}
@@ -91,6 +99,7 @@ func Statements(subject *Subject, sboms []*SBOM, o SignOptions) ([]*Statement, e
 		if subject.Platforms == 1 && len(sboms) == 1 {
 			s.attest(subject.Manifest, "", sboms[0])
 		}
+		s.prove(subject.Manifest, "")
 		s.sign(subject.Manifest, "")
 	}
 	return s.out, s.err
@@ -107,10 +116,21 @@ type statements struct {
 func (s *statements) attest(about Manifest, platform string, sbom *SBOM) {
 	for _, doc := range sbom.Documents {
 		if predicateType := doc.Format.PredicateType(); predicateType != "" && s.options.Attest {
-			// As in cosign's attestations, the subject is named; in its signatures it is not.
-			s.add(about, platform, predicateType, inTotoSubject{Name: about.Ref.Context().Name()}, doc.Bytes)
+			s.add(about, platform, predicateType, named(about), doc.Bytes)
 		}
 	}
+}
+
+// prove adds the provenance.
+func (s *statements) prove(about Manifest, platform string) {
+	if s.options.Provenance != nil {
+		s.add(about, platform, ProvenancePredicateType, named(about), s.options.Provenance)
+	}
+}
+
+// named is the subject of an attestation: as cosign's, it has a name. In a signature it has none.
+func named(about Manifest) inTotoSubject {
+	return inTotoSubject{Name: about.Ref.Context().Name()}
 }
 
 // sign adds the signatures of a digest, for new verifiers and for old ones.

@@ -34,6 +34,7 @@ func TestStatements(t *testing.T) {
 		o.Annotations = map[string]string{"team": "platform", "ticket": "OPS-1, OPS-2 <&> é", "": "empty", "a\"b\n": "\\"}
 		return o
 	}
+	proven := func(o attest.SignOptions) attest.SignOptions { o.Provenance = proof(t, identity); return o }
 	unattested := both
 	unattested.Attest = false
 	described := append(sboms(two(), spdx...), sbom(attest.Image{Manifest: two().Manifest}, today, spdx...))
@@ -63,6 +64,11 @@ func TestStatements(t *testing.T) {
 		"multi-not-recursive":      {two(), sboms(two(), spdx...), alone(both)},
 		"multi-without-sbom":       {two(), nil, bundles},
 		"multi-index-document":     {two(), described, both},
+		"provenance":               {single(), sboms(single(), spdx...), proven(both)},
+		"provenance-legacy":        {single(), sboms(single(), spdx...), proven(legacy)},
+		"provenance-without-sbom":  {single(), nil, proven(alone(bundles))},
+		"provenance-index":         {two(), described, proven(both)},
+		"provenance-index-of-one":  {index(image("a", "amd64")), sboms(index(image("a", "amd64")), spdx...), proven(alone(both))},
 		"multi-one-image-selected": {selected, sboms(selected, spdx...), bundles},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -93,7 +99,7 @@ func TestStatements(t *testing.T) {
 }
 
 // checkOrder: who stores statements in their order never shows a signature of a digest
-// before its SBOM, nor anything after the signature of the index.
+// before what is attested of it, nor anything after the signature of the index.
 func checkOrder(t *testing.T, statements []*attest.Statement) {
 	t.Helper()
 	signed := map[string]bool{}
@@ -105,7 +111,7 @@ func checkOrder(t *testing.T, statements []*attest.Statement) {
 		case indexSigned && (!isIndex || !st.IsSignature()):
 			t.Errorf("the statement about %s comes after the signature of the index", digest)
 		case !st.IsSignature() && signed[digest]:
-			t.Errorf("the SBOM of %s comes after its signature", digest)
+			t.Errorf("an attestation of %s comes after its signature", digest)
 		case st.IsSignature():
 			signed[digest] = true
 			indexSigned = indexSigned || isIndex
@@ -150,6 +156,12 @@ func checkStatement(t *testing.T, st *attest.Statement, sboms []*attest.SBOM, o 
 	}
 	if got.Subject[0].Annotations != nil {
 		t.Errorf("annotations are in an attestation: %s", st.Payload)
+	}
+	if st.IsProvenance() {
+		if !bytes.Equal(got.Predicate, o.Provenance) {
+			t.Errorf("provenance (-want +got):\n%s", cmp.Diff(string(o.Provenance), string(got.Predicate)))
+		}
+		return
 	}
 	for _, one := range sboms {
 		for _, doc := range one.Documents {

@@ -35,7 +35,8 @@ type world struct {
 	signs    int               // how many statements are logged before Sign fails
 	stores   int               // how many attachments are stored before Attach fails
 	served   func(attest.Stored) attest.Stored
-	newLog   bool // a log of version 2 alone
+	newLog   bool       // a log of version 2 alone
+	job      attest.Run // that the identity names
 
 	signsFor  attest.SignatureFormat
 	noPromise bool
