@@ -67,6 +67,13 @@ func (s *Signer) certify(ctx context.Context, services *services) (*certified, e
 	if err := s.guardPrivate(claims, services); err != nil {
 		return nil, err
 	}
+	identity, err := claims.identity(s.options.Job)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.sameRun(identity); err != nil {
+		return nil, err
+	}
 	key, err := sign.NewEphemeralKeypair(nil) // ECDSA P-256
 	if err != nil {
 		return nil, fmt.Errorf("make key: %w", err)
@@ -74,10 +81,6 @@ func (s *Signer) certify(ctx context.Context, services *services) (*certified, e
 	der, err := s.askFulcio(ctx, services, key, token)
 	if err != nil {
 		return nil, fmt.Errorf("get certificate: %w", err)
-	}
-	identity, err := claims.identity(s.options.Job.ServerURL)
-	if err != nil {
-		return nil, err
 	}
 	c := &certified{Keypair: key, der: der, identity: identity, since: since, token: time.Unix(claims.IssuedAt, 0)}
 	return c, c.check(services)

@@ -26,6 +26,7 @@ type claims struct {
 	SHA            string   `json:"sha"`
 	JobWorkflowRef string   `json:"job_workflow_ref"`
 	IssuedAt       int64    `json:"iat"` // Unix seconds; 0 if it does not say
+	runClaims
 }
 
 // audience is a string or a list of strings (RFC 7519, section 4.1.3).
@@ -76,8 +77,8 @@ func noClaims(err error) error {
 // identity is what Fulcio writes into the certificate for these claims. It encodes the
 // workflow as a URL, so that a branch such as "größe" reads differently there.
 // Source: https://github.com/sigstore/fulcio/blob/main/config/identity/config.yaml
-func (c *claims) identity(serverURL string) (attest.Identity, error) {
-	san, err := url.Parse(serverURL + "/" + c.JobWorkflowRef)
+func (c *claims) identity(job Job) (attest.Identity, error) {
+	san, err := url.Parse(job.ServerURL + "/" + c.JobWorkflowRef)
 	if err != nil {
 		return attest.Identity{}, &problem.Problem{
 			Code: problem.IDTokenClaims,
@@ -87,14 +88,18 @@ func (c *claims) identity(serverURL string) (attest.Identity, error) {
 			Err:  err,
 		}
 	}
-	return attest.Identity{
+	id := attest.Identity{
 		SAN:           san.String(),
 		Issuer:        c.Issuer,
 		Repository:    c.Repository,
-		RepositoryURI: serverURL + "/" + c.Repository,
+		RepositoryURI: job.ServerURL + "/" + c.Repository,
 		Ref:           c.Ref,
 		SHA:           c.SHA,
-	}, nil
+	}
+	if job.Provenance {
+		id.Run, err = c.run(job.ServerURL)
+	}
+	return id, err
 }
 
 // guardPrivate refuses to publish the name of a private repository by mistake: Fulcio's

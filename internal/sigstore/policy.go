@@ -31,12 +31,19 @@ func (p policy) check(signer certificate.Summary) error {
 	return nil
 }
 
-// exactly expects the workflow, and the repository, ref and commit of this run.
+// exactly expects the workflow, and the repository, ref and commit of this run; where the
+// identity names the run, also that.
 func exactly(id attest.Identity) (policy, error) {
 	return expect(id.SAN, "", id.Issuer, certificate.Extensions{
-		SourceRepositoryURI:    id.RepositoryURI,
-		SourceRepositoryRef:    id.Ref,
-		SourceRepositoryDigest: id.SHA,
+		SourceRepositoryURI:             id.RepositoryURI,
+		SourceRepositoryRef:             id.Ref,
+		SourceRepositoryDigest:          id.SHA,
+		SourceRepositoryIdentifier:      id.Run.RepositoryID,
+		SourceRepositoryOwnerIdentifier: id.Run.OwnerID,
+		BuildConfigURI:                  configURI(id),
+		BuildTrigger:                    id.Run.Event,
+		RunnerEnvironment:               id.Run.Environment,
+		RunInvocationURI:                id.Run.InvocationURI,
 	})
 }
 

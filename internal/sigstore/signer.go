@@ -45,6 +45,7 @@ type Job struct {
 	ServerURL       string // e.g. https://github.com
 	Visibility      string // of the repository: "public", "private", "internal" or "" if unknown
 	PrivateIsPublic bool   // the user wants a private repository to appear in public services
+	Provenance      bool   // the identity has to name the run, and the certificate with it
 }
 
 // Signer signs and verifies for one run.
@@ -95,7 +96,7 @@ func (s *Signer) check(ctx context.Context) (attest.Identity, *services, error) 
 	if err := s.guardPrivate(claims, services); err != nil {
 		return attest.Identity{}, nil, err
 	}
-	identity, err := claims.identity(s.options.Job.ServerURL)
+	identity, err := claims.identity(s.options.Job)
 	return identity, services, err
 }
 

@@ -104,7 +104,7 @@ func template(claims map[string]any) (*x509.Certificate, error) {
 			Id: asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 57264, 1, arc}, Value: der,
 		})
 	}
-	return template, nil
+	return template, addRun(template, claims)
 }
 
 // issue signs a certificate and embeds an SCT (RFC 6962, section 3.3).
