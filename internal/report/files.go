@@ -81,13 +81,15 @@ func (n names) document(sbom *attest.SBOM, f attest.Format) string {
 	return path.Join(n.folder, n.platform(sbom.Image.Platform.String(), sbom.Image.Manifest)+f.Extension())
 }
 
-// bundle is e.g. "linux-arm-v7.spdx.sigstore.json", or "signature.sigstore.json" for the
-// digest that the user named.
+// bundle is e.g. "linux-arm-v7.spdx.sigstore.json", or "signature.sigstore.json" and
+// "provenance.sigstore.json" for the digest that the user named.
 func (n names) bundle(st *attest.Statement) string {
 	parts := []string{n.platform(st.Platform, st.About), "signature"}
 	switch {
 	case st.IsSignature() && st.About.Ref == n.subject.Ref:
 		parts = parts[1:]
+	case st.IsProvenance(): // there is one for an image
+		parts = []string{"provenance"}
 	case st.PredicateType == attest.SPDXPredicateType:
 		parts[1] = "spdx"
 	case st.PredicateType == attest.CycloneDXPredicateType:

@@ -27,6 +27,7 @@ func TestFiles(t *testing.T) {
 		m := &sealer{}
 		return result(m.seal(t, plain(), how{}), m.seal(t, in("quay.io/acme/app", plain()), how{}), m.seal(t, in("quay.io/mirror/acme/app", plain()), how{}))
 	}
+	m := &sealer{}
 	for name, res := range map[string]*attest.Result{
 		"single":              one(t, plain(), how{}),
 		"bundle":              one(t, plain(), how{sign: attest.Bundles}),
@@ -36,6 +37,9 @@ func TestFiles(t *testing.T) {
 		"multi-formats":       one(t, multi(), how{formats: every}),
 		"one-image-index":     one(t, index(image("a", amd64)), how{}),
 		"artifact":            one(t, artifact(), how{noSBOM: true}),
+		"provenance":          one(t, multi(), how{proven: proof}),
+		"provenance-plain":    one(t, plain(), how{proven: proof, noSBOM: true, sign: attest.Legacy}),
+		"provenance-several":  result(m.seal(t, plain(), how{proven: proof}), m.seal(t, in("quay.io/acme/tool", multi()), how{proven: proof})),
 		"several":             several(t),
 		"mirrored":            mirrored(),
 		"failed-several":      partly(t),

@@ -86,10 +86,11 @@ type how struct {
 	formats  []attest.Format        // default: SPDX
 	alone    bool                   // without attestations
 	noSBOM   bool
-	plain    bool // documents as referrer and under a tag
-	attached int  // attachments that were made, -1: none; default: all
-	existing int  // bundles that were signed before
-	refused  bool // the registry takes no tags of cosign
+	proven   []byte // the predicate of provenance
+	plain    bool   // documents as referrer and under a tag
+	attached int    // attachments that were made, -1: none; default: all
+	existing int    // bundles that were signed before
+	refused  bool   // the registry takes no tags of cosign
 	err      error
 }
 
@@ -134,7 +135,7 @@ func (m *sealer) seal(t *testing.T, s *attest.Subject, h how) *attest.Seal {
 		h.sign = attest.Both
 	}
 	seal := m.dry(s, h)
-	statements, err := attest.Statements(s, seal.SBOMs, attest.SignOptions{Recursive: true, Attest: !h.alone, Format: h.sign})
+	statements, err := attest.Statements(s, seal.SBOMs, attest.SignOptions{Recursive: true, Attest: !h.alone, Format: h.sign, Provenance: h.proven})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -49,7 +49,11 @@ func success(b *strings.Builder, s *attest.Seal) {
 }
 
 // attestationTypes are cosign's names of predicate types.
-var attestationTypes = map[string]string{attest.SPDXPredicateType: "spdxjson", attest.CycloneDXPredicateType: "cyclonedx"}
+var attestationTypes = map[string]string{
+	attest.SPDXPredicateType:       "spdxjson",
+	attest.CycloneDXPredicateType:  "cyclonedx",
+	attest.ProvenancePredicateType: "slsaprovenance1",
+}
 
 // failure says what went wrong and, above all, what is public already.
 func failure(b *strings.Builder, res *attest.Result, p *problem.Problem) {
@@ -178,6 +182,8 @@ func kind(st *attest.Statement) string {
 		return "signature (for older verifiers)"
 	case st.IsSignature():
 		return "signature"
+	case st.IsProvenance():
+		return "provenance"
 	case st.PredicateType == attest.CycloneDXPredicateType:
 		return "SBOM (CycloneDX)"
 	default:

@@ -15,6 +15,8 @@ import (
 	"seal-image/internal/report"
 )
 
+var proof = []byte("{}")
+
 // denied is how runs fail here.
 func denied() *problem.Problem {
 	return &problem.Problem{
@@ -56,6 +58,7 @@ func TestSummary(t *testing.T) {
 		"legacy":          {one(t, plain(), how{sign: attest.Legacy}), nil},
 		"formats":         {one(t, plain(), how{formats: []attest.Format{attest.SPDXJSON, attest.CycloneDXJSON, attest.SyftJSON}, plain: true}), nil},
 		"artifact":        {one(t, artifact(), how{noSBOM: true}), nil},
+		"provenance":      {one(t, multi(), how{proven: proof}), nil},
 		"existing":        {one(t, plain(), how{existing: 3}), nil},
 		"partly-existing": {one(t, plain(), how{existing: 1}), nil},
 		"skipped":         {one(t, plain(), how{refused: true}), nil},
