@@ -86,6 +86,30 @@ func checkSPDX(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Fatalf("the test image %s has no platform %s", args[1], args[2])
 }
 
+// predicate FILE TYPE DIGEST: prints the predicate of the attestation that cosign has printed
+// to FILE, as indented JSON with its fields in their order. It is of the TYPE, about DIGEST.
+func showPredicate(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: predicate FILE TYPE DIGEST")
+	}
+	var printed envelope
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &printed))
+	var st struct {
+		Subject []struct {
+			Digest map[string]string `json:"digest"`
+		} `json:"subject"`
+		PredicateType string          `json:"predicateType"`
+		Predicate     json.RawMessage `json:"predicate"`
+	}
+	ts.Check(json.Unmarshal(printed.Payload, &st))
+	if len(st.Subject) != 1 || "sha256:"+st.Subject[0].Digest["sha256"] != args[2] || st.PredicateType != args[1] {
+		ts.Fatalf("it is a %s about %v, want a %s about %s", st.PredicateType, st.Subject, args[1], args[2])
+	}
+	var b bytes.Buffer
+	ts.Check(json.Indent(&b, st.Predicate, "", "  "))
+	fmt.Fprintln(ts.Stdout(), b.String())
+}
+
 func purlType(purl string) (string, bool) {
 	rest, ok := strings.CutPrefix(purl, "pkg:")
 	kind, _, slash := strings.Cut(rest, "/")

@@ -64,6 +64,7 @@ func TestScript(t *testing.T) {
 			"put":            put,
 			"kept":           kept,
 			"spdx":           checkSPDX,
+			"predicate":      showPredicate,
 			"entry":          entry,
 		},
 	})

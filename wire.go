@@ -76,6 +76,7 @@ func wire(ctx context.Context, cfg *config.Config, job *runner.Job, work, progra
 			ServerURL:       cfg.Job.ServerURL,
 			Visibility:      cfg.Job.Visibility,
 			PrivateIsPublic: cfg.Sigstore.PrivateRepository,
+			Provenance:      cfg.Provenance,
 		},
 	})
 	if err != nil {
@@ -150,6 +151,7 @@ func request(cfg *config.Config) attest.Request {
 			Annotations: cfg.Annotations,
 			Format:      attest.SignatureFormat(cfg.SignatureFormat),
 		},
+		Provenance:     cfg.Provenance,
 		AttachReferrer: cfg.SBOM.Referrer,
 		AttachTag:      cfg.SBOM.Tag,
 		DryRun:         cfg.DryRun,

@@ -20,6 +20,7 @@ type Config struct {
 	Recursive bool          // sign each platform manifest as well as the index
 
 	SBOM            SBOM
+	Provenance      bool              // attest how the image was built
 	Annotations     map[string]string // signed with the image; nil if none
 	SignatureFormat string            // "both", "bundle" or "legacy"
 
@@ -64,6 +65,7 @@ func Parse(getenv func(string) string) (*Config, error) {
 		Platforms:       r.platforms(),
 		Recursive:       r.flag("recursive"),
 		SBOM:            r.sbom(),
+		Provenance:      r.flag("provenance"),
 		Annotations:     r.annotations(),
 		SignatureFormat: r.choice("signature-format", "both", "bundle", "legacy"),
 		Registry:        r.registry(images, job),

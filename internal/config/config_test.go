@@ -117,10 +117,10 @@ func TestParse(t *testing.T) {
 			change: func(*config.Config) {},
 		},
 		"flags": {
-			with: step{"image": ref, "sbom": "False", "recursive": "FALSE", "summary": "false", "dry-run": "True", "allow-empty-sbom": "TRUE", "private-repository": "true"},
+			with: step{"image": ref, "sbom": "False", "recursive": "FALSE", "summary": "false", "dry-run": "True", "allow-empty-sbom": "TRUE", "provenance": "true", "private-repository": "true"},
 			change: func(c *config.Config) {
 				c.SBOM.Enabled, c.Recursive, c.Summary = false, false, false
-				c.DryRun, c.SBOM.AllowEmpty, c.Sigstore.PrivateRepository = true, true, true
+				c.DryRun, c.SBOM.AllowEmpty, c.Provenance, c.Sigstore.PrivateRepository = true, true, true, true
 			},
 		},
 		"timeout and folder": {

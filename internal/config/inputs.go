@@ -34,6 +34,7 @@ func Inputs() []Input {
 		{Name: "exclude"},
 		{Name: "allow-empty-sbom", Default: "false"},
 		{Name: "attach-sbom", Default: "attestation"},
+		{Name: "provenance", Default: "false"},
 		{Name: "annotations"},
 		{Name: "recursive", Default: "true"},
 		{Name: "signature-format", Default: "both"},
