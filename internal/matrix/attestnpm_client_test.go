@@ -52,7 +52,7 @@ func newAttestClient(t *testing.T, bin string, job *harness.Job) *attestClient {
 const installScript = `command -v node >/dev/null && command -v npm >/dev/null ||
 	{ apt-get update && apt-get install -y --no-install-recommends nodejs npm; }
 mkdir -p "$1"
-cp .npmrc package.json attest.mjs "$1"
+cp .npmrc package.json attest.mjs provenance.mjs "$1"
 cmp -s package-lock.json "$1/installed.json" && exit
 cp package-lock.json "$1"
 cd "$1" && npm ci --ignore-scripts && cp package-lock.json installed.json`

@@ -90,6 +90,7 @@ func TestActionsAttest(t *testing.T) {
 	t.Run("shape", b.testShape)
 	t.Run("referrer", b.testReferrer)
 	t.Run("verify", b.testVerify)
+	t.Run("provenance", b.testProvenance)
 }
 
 // testShape has both make the same statement, and bundles of the same shape but for the
