@@ -21,7 +21,25 @@ var policyMutants = []mutant{
 	},
 	{
 		name: "commit of what was just signed", file: "policy.go",
-		old: `		SourceRepositoryDigest: id.SHA,
+		old: `		SourceRepositoryDigest:          id.SHA,
+`,
+		now: ``,
+	},
+	{
+		name: "run of provenance", file: "policy.go",
+		old: `		RunInvocationURI:                id.Run.InvocationURI,
+`,
+		now: ``,
+	},
+	{
+		name: "event of provenance", file: "policy.go",
+		old: `		BuildTrigger:                    id.Run.Event,
+`,
+		now: ``,
+	},
+	{
+		name: "workflow of provenance", file: "policy.go",
+		old: `		BuildConfigURI:                  configURI(id),
 `,
 		now: ``,
 	},

@@ -98,6 +98,16 @@ var signerMutants = []mutant{
 		now: `if err := s.guardPrivate(claims, services); false {`,
 	},
 	{
+		name: "certificate of the past", file: "certificate.go",
+		old: `if cert.NotAfter.Before(c.token) {`,
+		now: `if false {`,
+	},
+	{
+		name: "token of the same run", file: "certificate.go",
+		old: `if err := s.sameRun(identity); err != nil {`,
+		now: `if err := s.sameRun(identity); false {`,
+	},
+	{
 		name: "audience", file: "identity.go",
 		old: `case !slices.Contains(c.Audience, want):`,
 		now: `case false:`,
