@@ -22,6 +22,8 @@ const (
 	TSA                      Service = "tsa"
 	TUF                      Service = "tuf"
 	OIDC                     Service = "oidc"
+	Results                  Service = "results" // GitHub's artifact service
+	Blobs                    Service = "blobs"   // where it has artifacts uploaded to
 	Registry                 Service = "registry"
 	RegistryWithoutReferrers Service = "registry_without_referrers"
 	RegistryWithLogin        Service = "registry_with_login"
@@ -39,7 +41,7 @@ const (
 // Services returns every service.
 func Services() []Service {
 	return []Service{
-		Fulcio, Rekor, Rekor2, TSA, TUF, OIDC,
+		Fulcio, Rekor, Rekor2, TSA, TUF, OIDC, Results, Blobs,
 		Registry, RegistryWithoutReferrers, RegistryWithLogin, RegistryWithBasicAuth, RegistryDistribution,
 		RegistryGHCR, RegistryGitLab, RegistryECR, RegistryJFrog, RegistryQuay, RegistryHarbor, RegistryEventual,
 	}

@@ -102,7 +102,7 @@ func TestRequests(t *testing.T) {
 	s.fault(t, `{"service":"rekor","path":"/cut","cut":"before"}`)
 	s.fault(t, `{"service":"rekor","path":"/busy","status":503}`)
 	chunked := struct{ io.Reader }{strings.NewReader("1234567")} // of a size net/http cannot know
-	if _, err := do(t, t.Context(), http.MethodPost, s.server.URL+"/a?b=c", chunked); err != nil {
+	if _, err := do(t, t.Context(), http.MethodPost, s.server.URL+"/a?sig=secret%2B&b=c&sig=secret", chunked); err != nil {
 		t.Fatal(err)
 	}
 	for _, path := range []string{"/busy", "/cut"} {
@@ -110,7 +110,7 @@ func TestRequests(t *testing.T) {
 	}
 	common := front.Request{Service: front.Rekor, UserAgent: "test/1", Authorization: "Bearer"}
 	first, second, third := common, common, common
-	first.Method, first.Path, first.Query, first.Status, first.BodyBytes = http.MethodPost, "/a", "b=c", 201, 7
+	first.Method, first.Path, first.Query, first.Status, first.BodyBytes = http.MethodPost, "/a", "sig=redacted&b=c&sig=redacted", 201, 7
 	second.Method, second.Path, second.Status, second.BodyBytes = http.MethodPut, "/busy", 503, 5
 	third.Method, third.Path, third.BodyBytes = http.MethodPut, "/cut", 5
 	want := []front.Request{first, second, third}

@@ -3,6 +3,7 @@ package front
 import (
 	"io"
 	"net/http"
+	"regexp"
 	"strings"
 )
 
@@ -23,12 +24,17 @@ func newRequest(service Service, r *http.Request) *Request {
 		Service:       service,
 		Method:        r.Method,
 		Path:          r.URL.Path,
-		Query:         r.URL.RawQuery,
+		Query:         signature.ReplaceAllString(r.URL.RawQuery, "${1}${2}"+redacted),
 		UserAgent:     r.UserAgent(),
 		Authorization: authScheme(r.Header.Get("Authorization")),
 		BodyBytes:     max(r.ContentLength, 0), // -1 is unknown: countedBody counts
 	}
 }
+
+const redacted = "redacted"
+
+// signature is what makes a URL a credential.
+var signature = regexp.MustCompile(`(^|&)(sig=)[^&]*`)
 
 // authScheme is the first word of an Authorization header. A single word may be a credential.
 func authScheme(header string) string {

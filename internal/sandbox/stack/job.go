@@ -2,11 +2,11 @@ package stack
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
 	"net/http"
 	"os"
 
+	"seal-image/internal/sandbox/artifact"
 	"seal-image/internal/sandbox/front"
 	"seal-image/internal/sandbox/oidc"
 	"seal-image/internal/sandbox/sigstore"
@@ -19,6 +19,8 @@ type Job struct {
 	Issuer                 string `json:"issuer"`
 	IDTokenRequestURL      string `json:"id_token_request_url"`
 	IDTokenRequestToken    string `json:"id_token_request_token"`
+	ResultsURL             string `json:"results_url"`
+	RuntimeToken           string `json:"runtime_token"` // the same as IDTokenRequestToken, as on GitHub
 	FulcioURL              string `json:"fulcio_url"`
 	RekorURL               string `json:"rekor_url"`
 	RekorV2URL             string `json:"rekor_v2_url"`
@@ -48,23 +50,29 @@ func (s *Stack) NewJob(ctx context.Context) (*Job, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make directory of the job: %w", err)
 	}
+	run := artifact.NewRun()
+	token, err := s.issuer.RuntimeToken("Actions.ExternalRead:"+run.ID, run.Scope())
+	if err != nil {
+		return nil, err
+	}
 	job := &Job{
 		Dir:                    dir,
 		Issuer:                 oidc.URL,
-		IDTokenRequestToken:    rand.Text(),
+		IDTokenRequestToken:    token,
+		RuntimeToken:           token,
 		RegistryUsername:       s.writer.Username,
 		RegistryPassword:       s.writer.Password,
 		RegistryReaderUsername: s.reader.Username,
 		RegistryReaderPassword: s.reader.Password,
 	}
-	if err := s.open(ctx, job); err != nil {
+	if err := s.open(ctx, job, artifact.New(run, s.issuer.Scopes)); err != nil {
 		return nil, fmt.Errorf("open job: %w", err)
 	}
 	return job, nil
 }
 
 // open opens the job's ports. The TUF repository comes last: it names the others.
-func (s *Stack) open(ctx context.Context, job *Job) error {
+func (s *Stack) open(ctx context.Context, job *Job, artifacts *artifact.Service) error {
 	f := front.Front{Lies: s.lies}
 	hosts := map[front.Service]string{}
 	listen := func(service front.Service, server http.Handler) (err error) {
@@ -79,6 +87,12 @@ func (s *Stack) open(ctx context.Context, job *Job) error {
 	if err := listen(front.OIDC, s.issuer.Tokens(job.IDTokenRequestToken)); err != nil {
 		return err
 	}
+	if err := listen(front.Blobs, artifacts.Storage()); err != nil {
+		return err
+	}
+	if err := listen(front.Results, artifacts.Twirp("http://"+hosts[front.Blobs])); err != nil {
+		return err
+	}
 	job.locate(hosts)
 
 	repository, err := s.writeFiles(job)
@@ -90,7 +104,7 @@ func (s *Stack) open(ctx context.Context, job *Job) error {
 	}
 	job.TUFURL = "http://" + hosts[front.TUF]
 
-	control, err := s.servers.HTTP(ctx, s.control(&f, repository))
+	control, err := s.servers.HTTP(ctx, s.control(&f, repository, artifacts))
 	if err != nil {
 		return err
 	}
@@ -101,6 +115,7 @@ func (s *Stack) open(ctx context.Context, job *Job) error {
 // locate sets the addresses of the job's services.
 func (j *Job) locate(hosts map[front.Service]string) {
 	j.IDTokenRequestURL = oidc.RequestURL("http://" + hosts[front.OIDC])
+	j.ResultsURL = "http://" + hosts[front.Results] + "/" // GitHub's has the slash
 	j.FulcioURL = "http://" + hosts[front.Fulcio]
 	j.RekorURL = "http://" + hosts[front.Rekor]
 	j.RekorV2URL = "http://" + hosts[front.Rekor2]
