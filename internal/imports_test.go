@@ -21,6 +21,7 @@ var arrows = map[string][]string{
 	"registry":  {"attest", "problem", "secret", "transport"},
 	"sbom":      {"attest", "problem"},
 	"sigstore":  {"attest", "problem", "secret", "transport"},
+	"github":    {"attest", "problem", "secret", "transport"},
 	"report":    {"attest", "problem"},
 	"transport": {},
 	"problem":   {},

@@ -58,7 +58,15 @@ func (a *Attachment) InRegistry() bool { return a.State == New || a.State == Exi
 // too: a log entry cannot be taken back, so the user must learn of it.
 type Result struct {
 	Identity Identity
-	Seals    []*Seal // one per image, in the order of the request
+	Seals    []*Seal   // one per image, in the order of the request
+	Artifact *Artifact // nil if nothing was uploaded
+}
+
+// Artifact is the zip file of documents and bundles that is kept with the workflow's run.
+type Artifact struct {
+	ID   int64
+	Name string
+	URL  string // of its page
 }
 
 // Seal is what was done for one image.

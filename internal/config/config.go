@@ -27,6 +27,7 @@ type Config struct {
 	Registry Registry
 	Sigstore Sigstore
 
+	Artifact  Artifact
 	OutputDir string // relative to the workspace, with slashes
 	Summary   bool
 	DryRun    bool
@@ -54,8 +55,8 @@ type Trust struct {
 	TUFRoot     []byte   // first root of TUFURL, JSON
 }
 
-// Parse reads the inputs (INPUT_*) and the job's environment (GITHUB_*, RUNNER_TEMP and
-// DOCKER_CONFIG) through getenv. The error is one [problem.Problem] with the code
+// Parse reads the inputs (INPUT_*) and the job's environment (GITHUB_*, ACTIONS_*,
+// RUNNER_TEMP and DOCKER_CONFIG) through getenv. The error is one [problem.Problem] with the code
 // input-invalid that lists every mistake.
 func Parse(getenv func(string) string) (*Config, error) {
 	r := newReader(getenv, Inputs(), pushed)
@@ -70,6 +71,7 @@ func Parse(getenv func(string) string) (*Config, error) {
 		SignatureFormat: r.choice("signature-format", "both", "bundle", "legacy"),
 		Registry:        r.registry(images, job),
 		Sigstore:        r.sigstore(),
+		Artifact:        r.artifact(),
 		OutputDir:       r.folder("output-dir"),
 		Summary:         r.flag("summary"),
 		DryRun:          r.flag("dry-run"),

@@ -139,6 +139,31 @@ func TestParse(t *testing.T) {
 			with:   step{"image": ref, "signature-format": "legacy"},
 			change: func(c *config.Config) { c.SignatureFormat = "legacy" },
 		},
+		"artifact": {
+			with: step{"image": ref, "artifact-name": " SBOM of Äpp (linux) ", "upload-artifact-retention": "30"},
+			change: func(c *config.Config) {
+				c.Artifact = config.Artifact{Upload: true, Required: true, Name: "SBOM of Äpp (linux)", Retention: 30}
+			},
+		},
+		"artifact asked for": {
+			with:   step{"image": ref, "upload-artifact": "TRUE", "upload-artifact-retention": "0"},
+			change: func(c *config.Config) { c.Artifact.Required = true },
+		},
+		"no artifact": {
+			with:   step{"image": ref, "upload-artifact": "false"},
+			change: func(c *config.Config) { c.Artifact.Upload, c.Artifact.Required = false, true },
+		},
+		"services of the run": {
+			with: step{
+				"image": ref, "ACTIONS_RESULTS_URL": "https://results.acme.dev/", "ACTIONS_RUNTIME_TOKEN": "runtime-token", "GITHUB_RETENTION_DAYS": "90",
+				"GITHUB_REPOSITORY": "acme/demo", "GITHUB_RUN_ID": "1658821493", "GITHUB_JOB": "release",
+			},
+			change: func(c *config.Config) {
+				c.Job.ResultsURL, c.Job.RuntimeToken = "https://results.acme.dev/", secret.New("runtime-token")
+				c.Job.MaxRetention, c.Job.ID = 90, "release"
+				c.Job.RunURL = "https://github.com/acme/demo/actions/runs/1658821493"
+			},
+		},
 		"services": {
 			with: step{"image": ref, "fulcio-url": "https://fulcio.acme.dev/", "rekor-url": "http://rekor:3000/log/", "trusted-root": "root.json", "oidc-audience": "acme"},
 			change: func(c *config.Config) {
@@ -185,6 +210,7 @@ func TestParse(t *testing.T) {
 				SignatureFormat: "both",
 				Registry:        config.Registry{Logins: map[string]config.Login{}},
 				Sigstore:        config.Sigstore{Audience: "sigstore"},
+				Artifact:        config.Artifact{Upload: true},
 				OutputDir:       ".seal-image", Timeout: 30 * time.Minute,
 				Job: config.Job{
 					ServerURL: "https://github.com", Workspace: s["GITHUB_WORKSPACE"],

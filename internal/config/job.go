@@ -5,7 +5,10 @@ import (
 	"io"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
+
+	"seal-image/internal/secret"
 )
 
 // Job is what the runner says of the job, as far as the action needs it.
@@ -15,6 +18,16 @@ type Job struct {
 	Workspace string // absolute path of the checked out repository
 	Temp      string // absolute path of a folder for this job; the system's where the runner mounts none
 	Actor     string // login of who started the run
+	RunURL    string // the page of the run; "" if the runner does not say which it is
+	ID        string // of the job in its workflow, which all jobs of a matrix share
+
+	// ResultsURL and RuntimeToken lead to the services of the run; empty where the server has
+	// none for a container action.
+	ResultsURL   string
+	RuntimeToken secret.String
+	// MaxRetention of artifacts, in days, that the repository allows; 0 if unknown.
+	MaxRetention int
+
 	// Visibility of the repository by the event that started the run: "public",
 	// "private", "internal", or "" if the event does not say.
 	Visibility string
@@ -25,16 +38,25 @@ type Job struct {
 func (r *reader) job() Job {
 	event := readEvent(r.getenv("GITHUB_EVENT_PATH"))
 	job := Job{
-		ServerURL:  strings.TrimRight(r.getenv("GITHUB_SERVER_URL"), "/"),
-		Workspace:  r.workspace,
-		Temp:       r.getenv("RUNNER_TEMP"),
-		Actor:      r.getenv("GITHUB_ACTOR"),
+		ServerURL: strings.TrimRight(r.getenv("GITHUB_SERVER_URL"), "/"),
+		Workspace: r.workspace,
+		Temp:      r.getenv("RUNNER_TEMP"),
+		Actor:     r.getenv("GITHUB_ACTOR"),
+		ID:        r.getenv("GITHUB_JOB"),
+
+		ResultsURL:   r.getenv("ACTIONS_RESULTS_URL"),
+		RuntimeToken: secret.New(r.getenv("ACTIONS_RUNTIME_TOKEN")),
+
 		Visibility: event.visibility(),
 		Author:     event.author(r.getenv("GITHUB_REPOSITORY_OWNER")),
 	}
 	if job.ServerURL == "" {
 		job.ServerURL = "https://github.com"
 	}
+	if repository, run := r.getenv("GITHUB_REPOSITORY"), r.getenv("GITHUB_RUN_ID"); repository != "" && run != "" {
+		job.RunURL = job.ServerURL + "/" + repository + "/actions/runs/" + run
+	}
+	job.MaxRetention, _ = strconv.Atoi(r.getenv("GITHUB_RETENTION_DAYS")) // 0 is unknown
 	// Runners before v2.328 name a folder that they do not mount:
 	// https://github.com/actions/runner/pull/4011
 	if info, err := os.Stat(job.Temp); err != nil || !info.IsDir() {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
 	"slices"
@@ -16,7 +17,7 @@ func (r *reader) flag(input string) bool {
 	case "false", "False", "FALSE":
 		return false
 	default:
-		r.wrong(input, quote(v)+" is neither true nor false", input+": "+r.defaults[input])
+		r.wrong(input, quote(v)+" is neither true nor false", input+": "+cmp.Or(r.defaults[input], "true"))
 		return false
 	}
 }

@@ -46,7 +46,8 @@ const (
 	SignatureUntrusted Code = "signature-untrusted"
 	SBOMMissing        Code = "sbom-missing"
 
-	RunnerFiles Code = "runner-files"
+	RunnerFiles    Code = "runner-files"
+	ArtifactFailed Code = "artifact-failed"
 
 	Timeout   Code = "timeout"
 	Cancelled Code = "cancelled"
@@ -72,7 +73,7 @@ var exits = map[Code]int{
 
 	BundleInvalid: 8, NotSigned: 8, SignerUnexpected: 8, SignatureUntrusted: 8, SBOMMissing: 8,
 
-	RunnerFiles: 9,
+	RunnerFiles: 9, ArtifactFailed: 9,
 
 	Timeout: 124, Cancelled: 143,
 }

@@ -175,12 +175,26 @@ func (j *Job) Finish(err error) int {
 		return 0
 	}
 	p := problem.From(err)
-	text := strings.Join(append([]string{p.Why, p.Fix}, j.notes...), "\n")
-	j.action.WithFieldsMap(map[string]string{"title": Escape(p.What)}).Errorf("%s", escapeLines(text))
+	j.annotation(p).Errorf("%s", escapeLines(strings.Join(append([]string{p.Why, p.Fix}, j.notes...), "\n")))
 	j.action.Group("Details")
-	fmt.Fprintf(j.out, "code: %s\nstep: %s\nerror: %s\nhelp: %s\n", p.Code, Escape(j.step), Escape(err.Error()), j.help(p.Code))
+	j.details(p, err)
 	j.action.EndGroup()
 	return problem.Exit(err)
+}
+
+// Warn is what Finish does of a failure, for one that does not end the run.
+func (j *Job) Warn(err error) {
+	p := problem.From(err)
+	j.annotation(p).Warningf("%s", escapeLines(p.Why+"\n"+p.Fix))
+	j.details(p, err)
+}
+
+func (j *Job) annotation(p *problem.Problem) *actions.Action {
+	return j.action.WithFieldsMap(map[string]string{"title": Escape(p.What)})
+}
+
+func (j *Job) details(p *problem.Problem, err error) {
+	fmt.Fprintf(j.out, "code: %s\nstep: %s\nerror: %s\nhelp: %s\n", p.Code, Escape(j.step), Escape(err.Error()), j.help(p.Code))
 }
 
 // help is where the README explains the code: the repository that `uses:` names.

@@ -206,6 +206,20 @@ func TestFinish(t *testing.T) {
 	}
 }
 
+// TestWarn: a warning says what an error would, and foreign text is no command.
+func TestWarn(t *testing.T) {
+	t.Parallel()
+	evil := "bad\n::add-mask::x\r##[group]y"
+	job, log, _ := newJob(t, nil)
+	job.Step("Upload")()
+	log.Reset()
+	job.Warn(&problem.Problem{Code: problem.ArtifactFailed, What: "What " + evil, Why: "Why.", Fix: "Write\n  " + evil, Err: errors.New(evil)})
+	golden.Compare(t, "finish/warning.txt", log.String())
+	if got := commands(log.String()); len(got) != 1 || !strings.HasPrefix(got[0], "::warning ") {
+		t.Errorf("commands of the log: %q, want one warning", got)
+	}
+}
+
 func TestStep(t *testing.T) {
 	t.Parallel()
 	job, log, _ := newJob(t, nil)
