@@ -66,17 +66,20 @@ func seal(ctx context.Context, job *runner.Job, program string, getenv func(stri
 	if err != nil && ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
-	return publish(cfg, job, res, err)
+	return publish(ctx, cfg, job, res, err)
 }
 
-// publish writes the files, the summary and, last and only after success, the outputs.
-// It returns runErr, or what went wrong here if the run went well.
-func publish(cfg *config.Config, job *runner.Job, res *attest.Result, runErr error) error {
+// publish writes the files, uploads those of a run that went well, and writes the summary and,
+// last and only after success, the outputs. It returns runErr, or what went wrong here.
+func publish(ctx context.Context, cfg *config.Config, job *runner.Job, res *attest.Result, runErr error) error {
 	errs := []error{runErr}
 	if len(res.Seals) > 0 {
 		files, err := report.Files(res, cfg.OutputDir)
 		if err == nil {
 			err = job.WriteFiles(cfg.OutputDir, files)
+		}
+		if err == nil && runErr == nil {
+			err = uploadArtifact(ctx, cfg, job, res, files)
 		}
 		errs = append(errs, err)
 	}

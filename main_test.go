@@ -58,6 +58,9 @@ func TestScript(t *testing.T) {
 			"fill":      fill,
 			"written":   written,
 			"details":   details,
+			"artifacts": artifacts,
+			"unzip":     unzip,
+			"attested":  attested,
 
 			"index-document": indexDocument,
 			"dockerconfig":   dockerConfig,

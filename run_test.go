@@ -160,12 +160,15 @@ func withVariables(env, variables []string) []string {
 // masked are the lines with which the action tells the runner what to mask.
 var masked = regexp.MustCompile(`(?m)^::add-mask::.*\n`)
 
-var jwt = regexp.MustCompile(`eyJ[\w-]+\.eyJ[\w-]+\.[\w-]+`)
+var (
+	jwt       = regexp.MustCompile(`eyJ[\w-]+\.eyJ[\w-]+\.[\w-]+`)
+	signedURL = regexp.MustCompile(`[?&]sig=`)
+)
 
 // sweep looks for secrets in all that the run has left: its log (but for the lines with
 // which it tells the runner what to mask), the outputs, the summary and the files.
 func (s *script) sweep(ts *testscript.TestScript, r *stepRun, log string) {
-	secrets := []string{s.job.IDTokenRequestToken, s.job.RegistryPassword, s.job.RegistryReaderPassword, r.inputs["registry-password"], r.inputs["github-token"]}
+	secrets := []string{s.job.RuntimeToken, s.job.RegistryPassword, s.job.RegistryReaderPassword, r.inputs["registry-password"], r.inputs["github-token"]}
 	for _, user := range []string{s.job.RegistryUsername, s.job.RegistryReaderUsername, r.inputs["registry-username"], "octocat"} {
 		for _, password := range secrets[1:5] {
 			if user != "" && password != "" { // as they stand in an Authorization header
@@ -179,8 +182,11 @@ func (s *script) sweep(ts *testscript.TestScript, r *stepRun, log string) {
 				ts.Fatalf("%s contains a secret of the job", where)
 			}
 		}
-		if token := jwt.FindString(text); token != "" {
+		if jwt.MatchString(text) {
 			ts.Fatalf("%s contains a token", where)
+		}
+		if signedURL.MatchString(text) {
+			ts.Fatalf("%s contains a signed URL", where)
 		}
 	}
 	look("the log", masked.ReplaceAllString(log, ""))

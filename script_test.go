@@ -134,16 +134,20 @@ func readImage(ts *testscript.TestScript, kind string) testImage {
 	return image
 }
 
-// problem prints the annotation of the last seal as the reader sees it: title, then text.
-// Addresses are replaced by their names, and temporary ones by their kind.
+// problem [warning]: prints the annotation of the last seal as the reader sees it: title, then
+// text. Addresses are replaced by their names, and temporary ones by their kind.
 func showProblem(ts *testscript.TestScript, neg bool, args []string) {
 	s := of(ts)
-	if neg || len(args) > 0 {
-		ts.Fatalf("usage: problem")
+	level := "error"
+	if len(args) == 1 {
+		level = args[0]
 	}
-	annotations := regexp.MustCompile(`(?m)^::error title=(.*?)::(.*)$`).FindAllStringSubmatch(s.stdout, -1)
+	if neg || len(args) > 1 || level != "error" && level != "warning" {
+		ts.Fatalf("usage: problem [warning]")
+	}
+	annotations := regexp.MustCompile(`(?m)^::`+level+` title=(.*?)::(.*)$`).FindAllStringSubmatch(s.stdout, -1)
 	if len(annotations) != 1 {
-		ts.Fatalf("the log has %d error annotations, want one", len(annotations))
+		ts.Fatalf("the log has %d annotations of level %s, want one", len(annotations), level)
 	}
 	data := strings.NewReplacer("%0A", "\n", "%0D", "\r", "%3A", ":", "%2C", ",", "%25", "%")
 	fmt.Fprintln(ts.Stdout(), s.names(data.Replace(annotations[0][1])))
@@ -165,12 +169,15 @@ func (s *script) names(text string) string {
 	for _, registry := range s.job.RegistryQuirks {
 		text = strings.ReplaceAll(text, registry, "REGISTRY")
 	}
+	if _, hex, ok := strings.Cut(s.digest, ":"); ok {
+		text = strings.NewReplacer(hex, hex, hex[:12], "SHORT").Replace(text)
+	}
 	return digests.ReplaceAllString(strings.NewReplacer(
 		cmp.Or(s.digest, "none"), "DIGEST", strings.Replace(cmp.Or(s.digest, "none"), ":", "-", 1), "TAG",
 		s.job.RegistryNoReferrers, "REGISTRY", s.job.RegistryWithLogin, "REGISTRY", s.job.RegistryWithBasicAuth, "REGISTRY", s.job.Registry, "REGISTRY",
 		host(s.job.RekorURL), "REKOR", host(s.job.RekorV2URL), "REKOR2", host(s.job.FulcioURL), "FULCIO", host(s.job.TUFURL), "TUF",
 		s.job.RegistryUsername, "WRITER", s.job.RegistryReaderUsername, "READER",
-		host(s.job.TSAURL), "TSA", s.runner.Workspace, "WORKSPACE",
+		host(s.job.TSAURL), "TSA", host(s.job.ResultsURL), "RESULTS", s.runner.Workspace, "WORKSPACE",
 	).Replace(text), "sha256:OTHER")
 }
 

@@ -92,6 +92,8 @@ type Job struct {
 	Issuer                 string `json:"issuer"`
 	IDTokenRequestURL      string `json:"id_token_request_url"`
 	IDTokenRequestToken    string `json:"id_token_request_token"`
+	ResultsURL             string `json:"results_url"`
+	RuntimeToken           string `json:"runtime_token"`
 	FulcioURL              string `json:"fulcio_url"`
 	RekorURL               string `json:"rekor_url"`
 	RekorV2URL             string `json:"rekor_v2_url"`

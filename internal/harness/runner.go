@@ -50,10 +50,11 @@ func (r *Runner) Environment(inputs map[string]string) []string {
 		"GITHUB_EVENT_PATH=" + r.Event, "GITHUB_EVENT_NAME=push", "GITHUB_REF=refs/heads/main",
 		"GITHUB_SERVER_URL=https://github.com", "GITHUB_API_URL=https://api.github.com",
 		"GITHUB_REPOSITORY=acme/demo", "GITHUB_REPOSITORY_OWNER=acme", "GITHUB_ACTION_REPOSITORY=acme/seal-image", "GITHUB_ACTOR=octocat",
-		"GITHUB_RUN_ID=1658821493", "GITHUB_RUN_ATTEMPT=1",
+		"GITHUB_RUN_ID=1658821493", "GITHUB_RUN_ATTEMPT=1", "GITHUB_JOB=release", "GITHUB_RETENTION_DAYS=90",
 		"RUNNER_TEMP=" + r.Temp, "RUNNER_OS=Linux", "RUNNER_ARCH=X64",
 		"ACTIONS_ID_TOKEN_REQUEST_URL=" + r.job.IDTokenRequestURL,
 		"ACTIONS_ID_TOKEN_REQUEST_TOKEN=" + r.job.IDTokenRequestToken,
+		"ACTIONS_RESULTS_URL=" + r.job.ResultsURL, "ACTIONS_RUNTIME_TOKEN=" + r.job.RuntimeToken,
 	}
 	for name, value := range inputs {
 		env = append(env, fmt.Sprintf("INPUT_%s=%s", strings.ToUpper(name), value))

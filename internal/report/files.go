@@ -38,6 +38,15 @@ func Files(res *attest.Result, dir string) (map[string][]byte, error) {
 	return files, nil
 }
 
+// maxArtifactName bounds the name of an artifact, which others may add to.
+const maxArtifactName = 120
+
+// ArtifactName is e.g. "app-0123456789ab", after the first image. Its digest is never cut.
+func ArtifactName(res *attest.Result) string {
+	name := folder(res.Seals[0].Subject)
+	return strings.TrimLeft(name[max(0, len(name)-maxArtifactName):], ".-_")
+}
+
 // names gives the files of one image their names.
 type names struct {
 	subject *attest.Subject

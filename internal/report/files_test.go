@@ -125,3 +125,15 @@ func checkFiles(t *testing.T, res *attest.Result, files map[string][]byte) {
 		t.Errorf("%d files, %d of them in results.json, of %d documents and bundles", len(files), len(named), want)
 	}
 }
+
+func TestArtifactName(t *testing.T) {
+	t.Parallel()
+	for repository, want := range map[string]string{
+		"ghcr.io/acme/app": "app-aaaaaaaaaaaa",
+		"ghcr.io/acme/" + strings.Repeat("b.", 100) + "c": strings.Repeat("b.", 53) + "c-aaaaaaaaaaaa",
+	} {
+		if got := report.ArtifactName(dryRun(in(repository, plain()))); got != want {
+			t.Errorf("ArtifactName = %s, want %s", got, want)
+		}
+	}
+}

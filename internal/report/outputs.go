@@ -19,7 +19,7 @@ func OutputNames() []string {
 		"certificate-identity", "certificate-oidc-issuer", "certificate-repository",
 		"sbom-path", "sbom-digest", "package-count",
 		"bundle-path", "signature-digest", "attestation-digest",
-		"verify-command", "results",
+		"verify-command", "artifact-id", "artifact-url", "results",
 	}
 }
 
@@ -34,6 +34,10 @@ func Outputs(res *attest.Result, dir string) (map[string]string, error) {
 	encoded, err := Results(res, dir)
 	if err != nil {
 		return nil, err
+	}
+	if a := res.Artifact; a != nil {
+		out["artifact-id"] = strconv.FormatInt(a.ID, 10)
+		out["artifact-url"] = a.URL
 	}
 	s := res.Seals[0]
 	n := namesOf(res, s)

@@ -112,6 +112,7 @@ func TestOutputs(t *testing.T) {
 		"provenance":      one(t, plain(), how{proven: proof}),
 		"provenance-only": one(t, plain(), how{proven: proof, noSBOM: true}),
 		"several":         several(t),
+		"kept":            kept(one(t, plain(), how{}), "app-aaaaaaaaaaaa"),
 		"dry-run":         dryRun(plain()),
 		"dry-run-multi":   dryRun(multi()),
 		"dry-run-several": dryRun(multi(), in("quay.io/acme/tool", plain())),

@@ -30,6 +30,9 @@ func Summary(res *attest.Result, err error) string {
 		}
 		success(&b, s)
 	}
+	if a := res.Artifact; a != nil {
+		fmt.Fprintf(&b, "The files are kept with the run as [%s](<%s>).\n", text(a.Name), link(a.URL))
+	}
 	return bounded(b.String())
 }
 
@@ -57,7 +60,11 @@ var attestationTypes = map[string]string{
 
 // failure says what went wrong and, above all, what is public already.
 func failure(b *strings.Builder, res *attest.Result, p *problem.Problem) {
-	fmt.Fprintf(b, "### Not sealed: %s\n\n", text(p.What))
+	outcome := "Not sealed"
+	if p.Code.Exit() == problem.ArtifactFailed.Exit() && sealed(res) {
+		outcome = "Sealed, but the step failed"
+	}
+	fmt.Fprintf(b, "### %s: %s\n\n", outcome, text(p.What))
 	fmt.Fprintf(b, "%s\n\n```text\n%s\n```\n\n", paragraphs(p.Why), fenced(p.Fix))
 	entered, attached := public(res)
 	if len(entered) == 0 {
@@ -71,6 +78,11 @@ func failure(b *strings.Builder, res *attest.Result, p *problem.Problem) {
 			entries(b, s)
 		}
 	}
+}
+
+// sealed reports whether every image has its signature, which what comes later cannot undo.
+func sealed(res *attest.Result) bool {
+	return len(res.Seals) > 0 && !slices.ContainsFunc(res.Seals, func(s *attest.Seal) bool { return s.Err != nil || s.Signature() == nil })
 }
 
 // unsigned says what a run has attached that has signed nothing.

@@ -40,13 +40,19 @@ func partly(t *testing.T) *attest.Result {
 	)
 }
 
+// kept is the result of a run whose files were uploaded.
+func kept(res *attest.Result, name string) *attest.Result {
+	res.Artifact = &attest.Artifact{ID: 4000000001, Name: name, URL: "https://github.com/acme/demo/actions/runs/1/artifacts/4000000001"}
+	return res
+}
+
 func TestSummary(t *testing.T) {
 	t.Parallel()
 	withoutTag := plain()
 	withoutTag.Tags = nil
 	failed := fmt.Errorf("attach: %w", denied())
 	only := one(t, plain(), how{existing: 3, attached: -1})
-	onlyDocuments := one(t, plain(), how{existing: 3, plain: true})
+	onlyDocuments := one(t, plain(), how{existing: 3, plain: true, err: failed})
 	for name, tt := range map[string]struct {
 		res *attest.Result
 		err error
@@ -63,6 +69,8 @@ func TestSummary(t *testing.T) {
 		"partly-existing": {one(t, plain(), how{existing: 1}), nil},
 		"skipped":         {one(t, plain(), how{refused: true}), nil},
 		"several":         {several(t), nil},
+		"kept":            {kept(one(t, plain(), how{}), "app-aaaaaaaaaaaa"), nil},
+		"kept-foreign":    {kept(one(t, plain(), how{}), evil), nil},
 
 		"dry-run":         {dryRun(multi()), nil},
 		"dry-run-several": {dryRun(multi(), in("quay.io/acme/tool", plain())), nil},
@@ -75,6 +83,7 @@ func TestSummary(t *testing.T) {
 		"failed-all-existed":       {only, failed},
 		"failed-document-attached": {onlyDocuments, failed},
 		"failed-several":           {partly(t), failed},
+		"failed-afterwards":        {one(t, multi(), how{}), &problem.Problem{Code: problem.ArtifactFailed, What: "The artifact could not be uploaded.", Why: "w", Fix: "f"}},
 		"failed-unknown":           {&attest.Result{}, errors.New("broken pipe")},
 
 		"foreign":        {foreign(t, 0), nil},
@@ -97,14 +106,15 @@ var (
 )
 
 // checkMarkdown makes sure that the structure is ours alone: what code and escapes hide
-// aside, there is no HTML, no emphasis and no link but those in the column of log entries,
-// and every row of a table has the cells of its head.
+// aside, there is no HTML, no emphasis and no link but those in the column of log entries and
+// that to the artifact, and every row of a table has the cells of its head.
 func checkMarkdown(t *testing.T, markdown string) {
 	t.Helper()
 	outside := codeBlock.ReplaceAllString(markdown, "CODE")
 	outside = codeSpan.ReplaceAllString(outside, "CODE")
 	outside = escaped.ReplaceAllString(outside, "")
 	outside = regexp.MustCompile(`\[\d+\]\(<[^<>|\n\r]*>\)`).ReplaceAllString(outside, "LINK")
+	outside = regexp.MustCompile(`(?m)^(The files are kept .*)\[[^\[\]\n]*\]\(<[^<>|\n\r]*>\)\.$`).ReplaceAllString(outside, "$1 LINK")
 	outside = regexp.MustCompile(`(?m)^\*\*Already public\*\*`).ReplaceAllString(outside, "")
 	for _, markup := range []string{"<", "**", "[", "](", "`", "\r", "@octocat"} {
 		if strings.Contains(outside, markup) {

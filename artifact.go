@@ -1,0 +1,57 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"seal-image/internal/attest"
+	"seal-image/internal/config"
+	"seal-image/internal/github"
+	"seal-image/internal/report"
+	"seal-image/internal/runner"
+)
+
+// uploadArtifact keeps the files with the run. That it cannot be done is a warning, unless an
+// input of the step asks for it.
+func uploadArtifact(ctx context.Context, cfg *config.Config, job *runner.Job, res *attest.Result, files map[string][]byte) error {
+	if !cfg.Artifact.Upload {
+		return nil
+	}
+	defer job.Step("Upload the artifact")()
+	upload := github.Upload{Name: cfg.Artifact.Name, Fixed: cfg.Artifact.Name != "", Files: files, ExpiresAt: expiry(ctx, cfg, job)}
+	if !upload.Fixed {
+		upload.Name = report.ArtifactName(res)
+	}
+	artifact, err := github.NewArtifacts(github.Options{
+		ResultsURL: cfg.Job.ResultsURL,
+		Token:      cfg.Job.RuntimeToken,
+		RunURL:     cfg.Job.RunURL,
+		Job:        cfg.Job.ID,
+		Transport:  newTransport(job),
+		Mask:       job.Mask,
+	}).Upload(ctx, upload)
+	switch {
+	case err != nil && (cfg.Artifact.Required || ctx.Err() != nil):
+		return err
+	case err != nil:
+		job.Warn(err)
+		return nil
+	}
+	res.Artifact = artifact
+	job.Log().InfoContext(ctx, fmt.Sprintf("uploaded %d files as %s: %s", len(files), artifact.Name, artifact.URL))
+	return nil
+}
+
+// expiry is the end of the artifact; zero where the repository decides.
+func expiry(ctx context.Context, cfg *config.Config, job *runner.Job) time.Time {
+	days, most := cfg.Artifact.Retention, cfg.Job.MaxRetention
+	if most > 0 && days > most {
+		job.Log().WarnContext(ctx, fmt.Sprintf("The repository keeps artifacts for %d days at most, so `upload-artifact-retention: %d` is not met. Its settings have the limit under Actions > General.", most, days))
+		days = most
+	}
+	if days == 0 {
+		return time.Time{}
+	}
+	return time.Now().AddDate(0, 0, days)
+}
