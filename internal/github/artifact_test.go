@@ -177,6 +177,38 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// What this job could not close, it has closed before if the list says so.
+func TestFinalizeAgain(t *testing.T) {
+	t.Parallel()
+	const ours, another = `{"name":"app","workflow_job_run_backend_id":"job-1","database_id":"7"}`, `{"name":"app","workflow_job_run_backend_id":"job-2","database_id":"8"}`
+	for name, tt := range map[string]struct {
+		list string
+		want int64 // 0: a problem
+	}{
+		"ours":           {`{"artifacts":[` + another + `,` + ours + `]}`, 7},
+		"other spelling": {`{"artifacts":[{"name":"app","workflowJobRunBackendId":"job-1","databaseId":7}]}`, 7},
+		"another job's":  {`{"artifacts":[` + another + `]}`, 0},
+		"none":           {`{}`, 0},
+		"no list":        {`<html>`, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newServer(t)
+			s.answers["FinalizeArtifact"], s.answers["ListArtifacts"] = "404", tt.list
+			got, err := github.NewArtifacts(newJob(s).options).Upload(t.Context(), github.Upload{Name: "app", Files: files})
+			if tt.want == 0 {
+				if p := problem.From(err); !strings.Contains(p.Why, "does not take what was uploaded: it answered 404.") {
+					t.Errorf("%+v, %+v, want a problem", got, p)
+				}
+				return
+			}
+			if err != nil || got.ID != tt.want {
+				t.Errorf("%+v, %v, want %d", got, err, tt.want)
+			}
+		})
+	}
+}
+
 // No redirect takes the token or the content to another host.
 func TestNoRedirect(t *testing.T) {
 	t.Parallel()

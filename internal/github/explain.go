@@ -35,6 +35,7 @@ func explain(u Upload, err error) error {
 
 func adviceFor(u Upload, err error) advice {
 	var atStorage storageError
+	var atClose closeError
 	failed, answered := errors.AsType[*transport.StatusError](err)
 	switch {
 	case errors.Is(err, errNoService):
@@ -50,6 +51,8 @@ func adviceFor(u Upload, err error) advice {
 		return advice{"The artifact service gave an answer that makes no sense.", again + off}
 	case errors.As(err, &atStorage):
 		return adviceForStorage(failed, err)
+	case errors.As(err, &atClose):
+		return advice{fmt.Sprintf("The artifact service does not take what was uploaded: it answered %d%s.", failed.Status, words(failed)), again + off}
 	case answered:
 		return adviceForStatus(u, failed)
 	default:

@@ -82,22 +82,33 @@ func backendIDs(token secret.String) (run, job string, err error) {
 
 // call is what the methods of the service are sent.
 type call struct {
-	RunID     string     `json:"workflow_run_backend_id"`
-	JobID     string     `json:"workflow_job_run_backend_id"`
-	Name      string     `json:"name"`
-	Version   int        `json:"version,omitempty"`
-	ExpiresAt *time.Time `json:"expires_at,omitempty"`
-	Size      string     `json:"size,omitempty"`
-	Hash      string     `json:"hash,omitempty"`
+	RunID      string     `json:"workflow_run_backend_id"`
+	JobID      string     `json:"workflow_job_run_backend_id"`
+	Name       string     `json:"name,omitempty"`
+	Version    int        `json:"version,omitempty"`
+	ExpiresAt  *time.Time `json:"expires_at,omitempty"`
+	Size       string     `json:"size,omitempty"`
+	Hash       string     `json:"hash,omitempty"`
+	NameFilter string     `json:"name_filter,omitempty"`
 }
 
-// answer has GitHub's spelling of the fields, and that of other servers.
+// answer has GitHub's spelling of the fields, and that of other servers. A number may be in a
+// string.
 type answer struct {
-	OK       bool        `json:"ok"`
-	URL      string      `json:"signed_upload_url"`
-	CamelURL string      `json:"signedUploadUrl"`
-	ID       json.Number `json:"artifact_id"` // a number, or one in a string
-	CamelID  json.Number `json:"artifactId"`
+	OK        bool        `json:"ok"`
+	URL       string      `json:"signed_upload_url"`
+	CamelURL  string      `json:"signedUploadUrl"`
+	ID        json.Number `json:"artifact_id"`
+	CamelID   json.Number `json:"artifactId"`
+	Artifacts []listed    `json:"artifacts"`
+}
+
+type listed struct {
+	Name       string      `json:"name"`
+	JobID      string      `json:"workflow_job_run_backend_id"`
+	CamelJobID string      `json:"workflowJobRunBackendId"`
+	ID         json.Number `json:"database_id"`
+	CamelID    json.Number `json:"databaseId"`
 }
 
 // create opens an artifact and returns the URL that its content can be put to, a credential.
@@ -118,9 +129,16 @@ func (r *results) create(ctx context.Context, name string, expires time.Time) (s
 	return signed, nil
 }
 
-// finalize closes an artifact, which is then seen in the run, and returns its id.
+// finalize closes an artifact, which is then seen in the run, and returns its id. A call whose
+// answer was lost is sent again, and refused then: the list tells whether the first one did it.
 func (r *results) finalize(ctx context.Context, name string, size int, hash string) (int64, error) {
 	got, err := r.ask(ctx, "FinalizeArtifact", call{Name: name, Size: strconv.Itoa(size), Hash: hash})
+	if failed, ok := errors.AsType[*transport.StatusError](err); ok && (failed.Status == http.StatusNotFound || failed.Status == http.StatusConflict) {
+		if id, found := r.closed(ctx, name); found {
+			return id, nil
+		}
+		return 0, closeError{err}
+	}
 	if err != nil {
 		return 0, err
 	}
@@ -129,6 +147,26 @@ func (r *results) finalize(ctx context.Context, name string, size int, hash stri
 		return 0, errAnswer
 	}
 	return id, nil
+}
+
+// A closeError is the refusal to close what this job has opened.
+type closeError struct{ error }
+
+func (e closeError) Unwrap() error { return e.error }
+
+// closed looks for an artifact that this job has closed.
+func (r *results) closed(ctx context.Context, name string) (id int64, ok bool) {
+	got, err := r.ask(ctx, "ListArtifacts", call{NameFilter: name})
+	if err != nil {
+		return 0, false
+	}
+	for _, a := range got.Artifacts {
+		if a.Name == name && a.JobID+a.CamelJobID == r.job {
+			id, err := strconv.ParseInt(string(a.ID+a.CamelID), 10, 64)
+			return id, err == nil
+		}
+	}
+	return 0, false
 }
 
 func (r *results) ask(ctx context.Context, method string, c call) (*answer, error) {

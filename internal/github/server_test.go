@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -22,7 +23,7 @@ import (
 // answers as a test wants.
 type server struct {
 	*httptest.Server
-	answers map[string]string // by method; "409" and the like is a status
+	answers map[string]string // by method; a number is a status
 	taken   []string          // names
 
 	mu      sync.Mutex
@@ -64,7 +65,12 @@ func (s *server) twirp(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	_, _ = io.WriteString(w, s.answers[r.PathValue("method")])
+	text := s.answers[r.PathValue("method")]
+	if status, err := strconv.Atoi(text); err == nil {
+		w.WriteHeader(status)
+		return
+	}
+	_, _ = io.WriteString(w, text)
 }
 
 func (s *server) put(w http.ResponseWriter, r *http.Request) {

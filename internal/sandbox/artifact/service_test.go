@@ -133,6 +133,12 @@ func TestArtifact(t *testing.T) {
 	if _, text := send(t, http.MethodGet, s.control.URL+"/artifacts", "", nil); text != `{"id":4000000001,"name":"sbom","size":11,"hash":"`+hash+"\"}\n" {
 		t.Errorf("artifacts: %s", text)
 	}
+	for filter, want := range map[string]int{"": 1, "sbom": 1, "other": 0} {
+		_, answer := s.call(t, "job-2", "ListArtifacts", map[string]any{"workflow_job_run_backend_id": "job-2", "name_filter": filter})
+		if got, ok := answer["artifacts"].([]any); !ok || len(got) != want {
+			t.Errorf("ListArtifacts of %q: %v, want %d", filter, answer, want)
+		}
+	}
 	if _, text := send(t, http.MethodGet, s.control.URL+"/artifacts/4000000001", "", nil); text != "hello world" {
 		t.Errorf("content: %s", text)
 	}

@@ -16,7 +16,7 @@ const (
 	oldest      = 4       // version of the protocol
 )
 
-// A call is what both methods are sent. Fields that are unknown are refused, as by act.
+// A call is what the methods are sent. Fields that are unknown are refused, as by act.
 type call struct {
 	RunID     string     `json:"workflow_run_backend_id"`
 	JobID     string     `json:"workflow_job_run_backend_id"`
@@ -25,6 +25,7 @@ type call struct {
 	ExpiresAt *time.Time `json:"expires_at"`
 	Size      string     `json:"size"`
 	Hash      string     `json:"hash"`
+	Filter    string     `json:"name_filter"`
 }
 
 // A twirpError is the answer to a call that failed.
@@ -43,6 +44,7 @@ func (s *Service) Twirp(base string) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+servicePath+"CreateArtifact", s.method(func(c call) (any, error) { return s.create(base, c) }))
 	mux.HandleFunc("POST "+servicePath+"FinalizeArtifact", s.method(s.finalize))
+	mux.HandleFunc("POST "+servicePath+"ListArtifacts", s.method(s.list))
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		refuse(w, &twirpError{http.StatusNotFound, "bad_route", "no handler for path " + r.URL.Path})
 	})
@@ -124,6 +126,20 @@ func (s *Service) finalize(c call) (any, error) {
 	s.lastID++
 	a.ID, a.Size, a.Hash = s.lastID, len(content), c.Hash
 	return map[string]any{"ok": true, "artifact_id": strconv.FormatInt(a.ID, 10)}, nil
+}
+
+// list has the artifacts of the run that are closed.
+func (s *Service) list(c call) (any, error) {
+	artifacts := []map[string]any{}
+	for _, a := range s.closed() {
+		if c.Filter == "" || c.Filter == a.Name {
+			artifacts = append(artifacts, map[string]any{
+				"workflow_run_backend_id": s.run.ID, "workflow_job_run_backend_id": a.job,
+				"database_id": strconv.FormatInt(a.ID, 10), "name": a.Name, "size": strconv.Itoa(a.Size), "digest": a.Hash,
+			})
+		}
+	}
+	return map[string]any{"artifacts": artifacts}, nil
 }
 
 func invalid(format string, args ...any) error {
