@@ -25,14 +25,7 @@ type storedArtifact struct {
 func (s *script) artifacts(ts *testscript.TestScript) []storedArtifact {
 	answer, err := s.job.Ask(context.Background(), http.MethodGet, "/artifacts", nil)
 	ts.Check(err)
-	var out []storedArtifact
-	decoder := json.NewDecoder(bytes.NewReader(answer))
-	for decoder.More() {
-		var a storedArtifact
-		ts.Check(decoder.Decode(&a))
-		out = append(out, a)
-	}
-	return out
+	return values[storedArtifact](ts, answer)
 }
 
 // artifacts: prints the names of the run's artifacts, and how many days they are kept for.

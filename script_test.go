@@ -239,12 +239,17 @@ type asked struct {
 func (s *script) requests(ts *testscript.TestScript, query string) []asked {
 	answer, err := s.job.Ask(context.Background(), http.MethodGet, "/requests"+query, nil)
 	ts.Check(err)
-	var out []asked
+	return values[asked](ts, answer)
+}
+
+// values reads JSON values that follow each other.
+func values[T any](ts *testscript.TestScript, answer []byte) []T {
+	var out []T
 	decoder := json.NewDecoder(bytes.NewReader(answer))
 	for decoder.More() {
-		var r asked
-		ts.Check(decoder.Decode(&r))
-		out = append(out, r)
+		var v T
+		ts.Check(decoder.Decode(&v))
+		out = append(out, v)
 	}
 	return out
 }

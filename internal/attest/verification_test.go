@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-containerregistry/pkg/name"
 
 	"seal-image/internal/attest"
 	"seal-image/internal/problem"
@@ -27,14 +26,7 @@ func (r trustRoot) Load(context.Context) error { return r.call("load") }
 func (w *world) verify(ctx context.Context, t *testing.T, change func(r *attest.VerifyRequest)) ([]*attest.Verdict, error) {
 	t.Helper()
 	w.calls = nil
-	req := attest.VerifyRequest{Expected: attest.Expectation{SAN: identity.SAN, Issuer: identity.Issuer}, Format: attest.Both}
-	for _, text := range w.refs {
-		ref, err := name.ParseReference(text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Images = append(req.Images, attest.Reference{Ref: ref})
-	}
+	req := attest.VerifyRequest{Images: w.references(t), Expected: attest.Expectation{SAN: identity.SAN, Issuer: identity.Issuer}, Format: attest.Both}
 	if change != nil {
 		change(&req)
 	}

@@ -164,18 +164,25 @@ func (w *world) run(t *testing.T, change func(r *attest.Request)) (*attest.Resul
 	return w.runWith(t.Context(), t, change)
 }
 
-func (w *world) runWith(ctx context.Context, t *testing.T, change func(r *attest.Request)) (*attest.Result, error) {
+// references are w.refs.
+func (w *world) references(t *testing.T) []attest.Reference {
 	t.Helper()
-	w.calls = nil
-	w.log.Reset()
-	req := attest.Request{SBOM: true, Sign: attest.SignOptions{Recursive: true, Attest: true, Format: attest.Both}}
+	var out []attest.Reference
 	for _, text := range w.refs {
 		ref, err := name.ParseReference(text)
 		if err != nil {
 			t.Fatal(err)
 		}
-		req.Images = append(req.Images, attest.Reference{Ref: ref})
+		out = append(out, attest.Reference{Ref: ref})
 	}
+	return out
+}
+
+func (w *world) runWith(ctx context.Context, t *testing.T, change func(r *attest.Request)) (*attest.Result, error) {
+	t.Helper()
+	w.calls = nil
+	w.log.Reset()
+	req := attest.Request{Images: w.references(t), SBOM: true, Sign: attest.SignOptions{Recursive: true, Attest: true, Format: attest.Both}}
 	if change != nil {
 		change(&req)
 	}

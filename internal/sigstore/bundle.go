@@ -23,14 +23,19 @@ import (
 	"seal-image/internal/attest"
 )
 
-// newBundle keeps the bytes: of the bundle as it will be stored, of the layer as cosign's
-// tags hold it.
-func newBundle(proto *protobundle.Bundle, st *attest.Statement, chain []*x509.Certificate) (*attest.Bundle, error) {
+// encode is a bundle as it is stored.
+func encode(proto *protobundle.Bundle) ([]byte, error) {
 	encoded, err := protojson.Marshal(proto)
 	if err != nil {
 		return nil, fmt.Errorf("encode bundle: %w", err)
 	}
-	out := &attest.Bundle{Statement: st, JSON: encoded}
+	return encoded, nil
+}
+
+// newBundle is what a bundle says, with its layer as cosign's tags hold it. JSON and Signer
+// are for those who know them.
+func newBundle(proto *protobundle.Bundle, st *attest.Statement, chain []*x509.Certificate) (*attest.Bundle, error) {
+	out := &attest.Bundle{Statement: st}
 	entries := proto.GetVerificationMaterial().GetTlogEntries()
 	if len(entries) == 0 { // of a Sigstore without a log
 		return out, nil

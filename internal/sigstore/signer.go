@@ -183,6 +183,9 @@ func (s *Signer) signOne(ctx context.Context, services *services, key *certified
 	if err != nil {
 		return nil, err
 	}
+	if b.JSON, err = encode(proto); err != nil {
+		return nil, err
+	}
 	b.Signer, b.Entry.URL = key.identity, services.entryURL(b.Entry)
 	if err := services.verifyNew(b, key.identity); err != nil {
 		return b, notValid(st.About, err) // it is in the log all the same

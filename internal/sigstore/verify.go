@@ -100,12 +100,12 @@ func hasSCT(der []byte) bool {
 }
 
 // checkEntries checks two things that the library leaves out: that a body of version 2 is
-// about this signature also if it stands in a log of version 1, and that a log which gives
-// no time of its own was in service at the times that others give.
+// that of this signature, and that a log which gives no time of its own was in service at
+// the times that others give.
 func (v verifier) checkEntries(b *bundle.Bundle, entries []*tlog.Entry, times []sigverify.TimestampVerificationResult) error {
 	for _, e := range entries {
 		log := v.root.RekorLogs()[hex.EncodeToString([]byte(e.LogKeyID()))] // was verified: it is there
-		if err := v.sameSignature(b, e); err != nil {
+		if err := sameSignature(b, e); err != nil {
 			return err
 		}
 		for _, t := range times {
@@ -124,7 +124,7 @@ func inService(log *root.TransparencyLog, at time.Time) bool {
 // sameSignature compares the body of an entry of version 2 with the one that this signature
 // has. The library proves that the log has that one, and does not look at the body that came
 // with it.
-func (v verifier) sameSignature(b *bundle.Bundle, e *tlog.Entry) error {
+func sameSignature(b *bundle.Bundle, e *tlog.Entry) error {
 	if !e.IsRekorV2() {
 		return nil
 	}
@@ -205,10 +205,11 @@ func (v verifier) open(stored attest.Stored, about attest.Manifest, p policy, ti
 	out.Signer = identityOf(signer)
 	if stored.Form == attest.FormBundle {
 		out.JSON = stored.Content
-	} else {
-		out.Layer = stored.Layer
+		return out, nil
 	}
-	return out, nil
+	out.Layer = stored.Layer
+	out.JSON, err = encode(b.Bundle)
+	return out, err
 }
 
 // read parses what a registry serves.
