@@ -34,9 +34,12 @@ func (c *Cataloger) Load(img attest.Image) (*attest.SBOM, error) {
 	if err != nil {
 		return nil, unusable(shown, err)
 	}
-	return &attest.SBOM{
-		Image: img, Documents: []attest.Document{{Format: d.format, Bytes: content}}, Packages: d.packages,
-	}, nil
+	doc := attest.Document{Format: d.format, Bytes: content}
+	packages, err := doc.Packages()
+	if err != nil {
+		return nil, unusable(shown, unlisted(d.format, err))
+	}
+	return &attest.SBOM{Image: img, Documents: []attest.Document{doc}, Packages: len(packages)}, nil
 }
 
 // dashed is the platform of img as a file's name has it, e.g. "linux-arm-v7".

@@ -3,6 +3,7 @@ package sbom
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -13,9 +14,8 @@ import (
 
 // given is what is known of a document that somebody else made.
 type given struct {
-	format   attest.Format
-	packages int
-	id       string // namespace of SPDX; serial number and version of CycloneDX, as a BOM link
+	format attest.Format
+	id     string // namespace of SPDX; serial number and version of CycloneDX, as a BOM link
 }
 
 // reason is why a file is not accepted: a sentence for the user, who reads it as it is.
@@ -24,6 +24,17 @@ type reason string
 func (r reason) Error() string { return string(r) }
 
 func reasonf(format string, args ...any) reason { return reason(fmt.Sprintf(format, args...)) }
+
+// unlisted is why the packages of a document that was recognized cannot be counted.
+func unlisted(f attest.Format, err error) reason {
+	kind := "SPDX"
+	if f == attest.CycloneDXJSON {
+		kind = "CycloneDX"
+	}
+	field := attest.UnreadableError("packages")
+	errors.As(err, &field)
+	return reasonf("It is %s, but its %s cannot be read.", kind, string(field))
+}
 
 // recognize reads an SPDX 2 or a CycloneDX document in JSON. The error is a
 // [reason], and quotes nothing of the content but versions.
@@ -88,63 +99,17 @@ func recognizeSPDX(top map[string]json.RawMessage) (given, error) {
 	if u, err := url.Parse(namespace); err != nil || !u.IsAbs() || strings.Contains(namespace, "#") {
 		return given{}, reason("Its documentNamespace is not an absolute URI without #, which is mandatory.")
 	}
-	var d spdxContent
-	for name, into := range map[string]any{
-		"creationInfo": &d.Info, "packages": &d.Packages, "relationships": &d.Relationships, "documentDescribes": &d.Describes,
-	} {
-		if top[name] != nil && json.Unmarshal(top[name], into) != nil {
-			return given{}, reasonf("It is SPDX, but its %s cannot be read.", name)
-		}
-	}
-	if d.Info.Created == "" || len(d.Info.Creators) == 0 {
-		return given{}, reason("It is SPDX without creationInfo, which is mandatory.")
-	}
-	return given{format: attest.SPDXJSON, packages: d.count(), id: namespace}, nil
-}
-
-// spdxContent is what the packages are counted by.
-type spdxContent struct {
-	Info struct {
+	var info struct {
 		Created  string
 		Creators []string
 	}
-	Packages []struct {
-		ID      string `json:"SPDXID"`
-		Purpose string `json:"primaryPackagePurpose"`
-		Refs    []struct {
-			Locator string `json:"referenceLocator"`
-		} `json:"externalRefs"`
+	if top["creationInfo"] != nil && json.Unmarshal(top["creationInfo"], &info) != nil {
+		return given{}, reason("It is SPDX, but its creationInfo cannot be read.")
 	}
-	Relationships []struct {
-		A    string `json:"spdxElementId"`
-		Type string `json:"relationshipType"`
-		B    string `json:"relatedSpdxElement"`
+	if info.Created == "" || len(info.Creators) == 0 {
+		return given{}, reason("It is SPDX without creationInfo, which is mandatory.")
 	}
-	Describes []string
-}
-
-// count is the number of packages but the image that is described, and its system.
-func (d spdxContent) count() int {
-	described := map[string]bool{}
-	for _, id := range d.Describes {
-		described[id] = true
-	}
-	for _, r := range d.Relationships {
-		if r.A == "SPDXRef-DOCUMENT" && r.Type == "DESCRIBES" {
-			described[r.B] = true
-		}
-	}
-	n := 0
-	for _, p := range d.Packages {
-		image := p.Purpose == "CONTAINER"
-		for _, ref := range p.Refs {
-			image = image || strings.HasPrefix(ref.Locator, "pkg:oci/") || strings.HasPrefix(ref.Locator, "pkg:docker/")
-		}
-		if (!image || !described[p.ID]) && p.Purpose != "OPERATING_SYSTEM" {
-			n++
-		}
-	}
-	return n
+	return given{format: attest.SPDXJSON, id: namespace}, nil
 }
 
 // recognizeCycloneDX wants a version that the predicate type is for.
@@ -157,35 +122,15 @@ func recognizeCycloneDX(top map[string]json.RawMessage) (given, error) {
 	if version := text(top["specVersion"]); !slices.Contains(known, version) {
 		return given{}, reasonf("It is of the version %.20q; CycloneDX %s are known.", version, strings.Join(known, ", "))
 	}
-	var components []component
-	if top["components"] != nil && json.Unmarshal(top["components"], &components) != nil {
-		return given{}, reason("It is CycloneDX, but its components cannot be read.")
-	}
 	version := 1
 	if top["version"] != nil && json.Unmarshal(top["version"], &version) != nil {
 		return given{}, reason("It is CycloneDX, but its version is not a number.")
 	}
-	d := given{format: attest.CycloneDXJSON, packages: countComponents(components)}
+	d := given{format: attest.CycloneDXJSON}
 	if uuid, ok := strings.CutPrefix(text(top["serialNumber"]), "urn:uuid:"); ok {
 		d.id = fmt.Sprintf("urn:cdx:%s/%d", uuid, version)
 	}
 	return d, nil
-}
-
-type component struct {
-	Type       string
-	Components []component
-}
-
-// countComponents counts packages, also those within others.
-func countComponents(components []component) (n int) {
-	for _, c := range components {
-		if c.Type != "file" && c.Type != "operating-system" {
-			n++
-		}
-		n += countComponents(c.Components)
-	}
-	return n
 }
 
 // text is the string in raw; "" if it is none.
