@@ -55,3 +55,19 @@ func expiry(ctx context.Context, cfg *config.Config, job *runner.Job) time.Time 
 	}
 	return time.Now().AddDate(0, 0, days)
 }
+
+// declareImage tells the job about the image of a run that has sealed one. It is no part of the
+// sealing, so that it cannot be done is a warning.
+func declareImage(ctx context.Context, job *runner.Job, res *attest.Result) {
+	if len(res.Seals) != 1 || res.Seals[0].Signature() == nil {
+		return
+	}
+	ref := res.Seals[0].Subject.Ref
+	declared, err := job.DeclareImage(ref.Context().Name(), ref.DigestStr())
+	switch {
+	case err != nil:
+		job.Warn(err)
+	case declared:
+		job.Log().InfoContext(ctx, "declared the image to the later steps of the job (GITHUB_ARTIFACTS)")
+	}
+}

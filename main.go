@@ -94,5 +94,9 @@ func publish(ctx context.Context, cfg *config.Config, job *runner.Job, res *atte
 	if err != nil {
 		return err
 	}
-	return job.SetOutputs(outputs)
+	if err := job.SetOutputs(outputs); err != nil {
+		return err
+	}
+	declareImage(ctx, job, res)
+	return nil
 }
