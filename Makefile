@@ -2,6 +2,7 @@
 # make test   every test; needs Go, make and git, nothing else
 # make lint   what CI demands of the text of the code
 # make fuzz   what reads foreign bytes, a minute for each reader
+# make image  the image of the action for each platform, as OCI layout in .bin/image
 # make ci     what CI runs
 
 # One set of flags for everything that compiles, so that all share one build cache.
@@ -22,7 +23,7 @@ ACTIONLINT := $(BIN)/v1.7.12/actionlint
 GOFUMPT    := $(BIN)/v0.12.0/gofumpt
 GOVULN     := $(BIN)/v1.9.0/govulncheck
 
-.PHONY: demo test test-matrix test-load test-mutants fuzz conformance-client golden race lint tidy vuln ci clean
+.PHONY: demo image test test-matrix test-load test-mutants fuzz conformance-client golden race lint tidy vuln ci clean
 
 demo: ## seal a two-platform image on a real Sigstore on loopback, and verify it
 	go run ./internal/demo
@@ -55,6 +56,11 @@ fuzz: ## fuzz the readers of foreign bytes, one after another, up to the first f
 
 conformance-client: ## the client that github.com/sigstore/sigstore-conformance calls
 	go test -c -o $(BIN)/conformance-client ./internal/sigstore
+
+# Another Go compiles and compresses to other bytes.
+image: export GOTOOLCHAIN := $(shell sed -n 's/^go /go/p' go.mod)
+image: ## the image that a release publishes; needs no container engine
+	go run ./internal/release build -out $(BIN)/image
 
 golden: ## rewrite golden files and the texts of scripts
 	UPDATE=1 $(TEST) -parallel 6 ./...

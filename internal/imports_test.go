@@ -34,6 +34,8 @@ var arrows = map[string][]string{
 	"matrix":  {},
 	"mutants": {},
 	"load":    {},
+	"release": {},
+	"roots":   {},
 }
 
 // owners says which packages may import a dependency, by the longest prefix of its path
@@ -41,8 +43,9 @@ var arrows = map[string][]string{
 var owners = map[string][]string{
 	"github.com/anchore/": {"sbom"},
 	"modernc.org/sqlite":  {"sbom"},
-	"github.com/google/go-containerregistry/pkg/v1/remote": {"registry", "suite"},
-	"github.com/google/go-containerregistry/pkg/v1/layout": {"registry", "sbom"},
+	"github.com/google/go-containerregistry/pkg/v1/remote": {"registry", "suite", "release"},
+	"github.com/google/go-containerregistry/pkg/v1/layout": {"registry", "sbom", "release"},
+	"golang.org/x/crypto/x509roots/":                       {"roots"},
 	"github.com/sethvargo/go-githubactions":                {"runner"},
 	"github.com/sigstore/sigstore-go/":                     {"sigstore"},
 	"github.com/sigstore/sigstore/":                        {"sigstore"},
