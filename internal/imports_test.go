@@ -49,7 +49,6 @@ var owners = map[string][]string{
 	"github.com/sethvargo/go-githubactions":                {"runner"},
 	"github.com/sigstore/sigstore-go/":                     {"sigstore"},
 	"github.com/sigstore/sigstore/":                        {"sigstore"},
-	"github.com/sigstore/sigstore/pkg/httpretry":           {"transport"},
 	"github.com/sigstore/sigstore/pkg/signature/payload":   {"attest", "sigstore"},
 	"github.com/sigstore/rekor/":                           {"sigstore"},
 	"github.com/sigstore/rekor-tiles/":                     {"sigstore"},

@@ -26,6 +26,7 @@ import (
 
 	"seal-image/internal/attest"
 	"seal-image/internal/secret"
+	httpstack "seal-image/internal/transport"
 )
 
 var (
@@ -38,7 +39,7 @@ var (
 // Options of [New].
 type Options struct {
 	Logins    map[string]Login  // by host, as in [name.Registry.RegistryStr]; others are asked anonymously
-	Transport http.RoundTripper // with retries; must not follow redirects
+	Transport http.RoundTripper // with retries and a guard of redirects
 	ReadOnly  bool              // nothing is ever stored: no right to push is asked for
 }
 
@@ -105,7 +106,8 @@ func (c *Client) session(ctx context.Context, repo name.Repository, actions stri
 	if s := c.sessions[key]; s != nil {
 		return s, nil
 	}
-	rt, err := transport.NewWithContext(ctx, repo.Registry, c.authenticator(repo.Registry), c.options.Transport, []string{scope})
+	base := httpstack.From(repo.Scheme(), repo.RegistryStr(), c.options.Transport)
+	rt, err := transport.NewWithContext(ctx, repo.Registry, c.authenticator(repo.Registry), base, []string{scope})
 	if err != nil {
 		return nil, c.explain(err, repo)
 	}

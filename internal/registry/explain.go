@@ -46,7 +46,21 @@ func (c *Client) explain(err error, repo name.Repository) error {
 			Err:  err,
 		}
 	}
+	if refused, ok := errors.AsType[*httpstack.RefusedError](err); ok {
+		return notFollowed(err, refused, repo)
+	}
 	return unreachable(err, repo)
+}
+
+// notFollowed explains where the registry has sent us and we did not go.
+func notFollowed(err error, refused *httpstack.RefusedError, repo name.Repository) error {
+	return &problem.Problem{
+		Code: problem.RegistryUnreachable,
+		What: fmt.Sprintf("%s sends us to %s, and nothing was sent there.", repo.RegistryStr(), refused.Host),
+		Why:  "For a redirect, an upload or a token: " + refused.Why + ".",
+		Fix:  "If the registry is yours, have it serve layers and tokens itself, or under names that lead to public addresses by https. Else tell who runs it.",
+		Err:  err,
+	}
 }
 
 // noRegistry explains a host that does not speak the registry's protocol at all.

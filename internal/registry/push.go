@@ -3,14 +3,16 @@ package registry
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"seal-image/internal/transport"
 )
 
 // CheckPush implements [attest.Attacher]: it opens an upload and cancels it.
@@ -28,7 +30,11 @@ func (c *Client) CheckPush(ctx context.Context, repo name.Repository) error {
 		return fmt.Errorf("cancel upload: %w", err)
 	}
 	// A registry that cannot cancel forgets the upload by itself after a while.
-	if resp, err := s.http.Do(req); err == nil {
+	resp, err := s.http.Do(req)
+	if refused, ok := errors.AsType[*transport.RefusedError](err); ok {
+		return notFollowed(err, refused, repo)
+	}
+	if err == nil {
 		_ = resp.Body.Close()
 	}
 	return nil
@@ -46,14 +52,11 @@ func (s *session) openUpload(ctx context.Context) (*url.URL, error) {
 	if err != nil {
 		return nil, err
 	}
+	// Some registries take uploads on another host. The session gives its credentials to
+	// the registry alone, and the transport refuses where nobody may be sent.
 	location, err := opened.url.Parse(opened.header.Get("Location"))
 	if err != nil {
 		return nil, fmt.Errorf("open upload: %w", err)
-	}
-	// Some registries take uploads on another host. The session gives its credentials to
-	// the registry alone; https, and a name and not an address, keep the rest in bounds.
-	if location.Host != start.Host && (location.Scheme != "https" || net.ParseIP(location.Hostname()) != nil) {
-		return nil, fmt.Errorf("open upload: the registry sends us to another host, %s", location.Host)
 	}
 	return location, nil
 }

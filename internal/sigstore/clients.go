@@ -97,7 +97,8 @@ type service struct {
 
 // serviceGuard binds the requests of a library to ctx and turns their failures into
 // problems, here, where the service and its words are known. 409 passes: the log says so
-// of an entry that it has already, and the library fetches that.
+// of an entry that it has already, and the library fetches that. A redirect does not: the
+// request may have a token in it.
 func serviceGuard(ctx context.Context, rt http.RoundTripper, s service) http.RoundTripper {
 	bound := transport.Bind(ctx, rt)
 	return guard(func(req *http.Request) (*http.Response, error) {
@@ -107,11 +108,24 @@ func serviceGuard(ctx context.Context, rt http.RoundTripper, s service) http.Rou
 			return nil, context.Cause(ctx)
 		case err != nil:
 			return nil, s.down(req.URL.Host, err)
+		case resp.StatusCode >= 300 && resp.StatusCode < 400:
+			return nil, s.refuses(redirect(resp))
 		case resp.StatusCode >= 400 && resp.StatusCode != http.StatusConflict:
 			return nil, s.refuses(transport.NewStatusError(resp))
 		}
 		return resp, nil
 	})
+}
+
+// redirect is an answer that leads elsewhere, and says so itself seldom.
+func redirect(resp *http.Response) *transport.StatusError {
+	to := "another place"
+	if u, err := resp.Location(); err == nil {
+		to = u.Host
+	}
+	failed := transport.NewStatusError(resp)
+	failed.Message = "it redirects to " + to + ", and redirects are not followed"
+	return failed
 }
 
 type guard func(*http.Request) (*http.Response, error)

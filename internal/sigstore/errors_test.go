@@ -36,6 +36,7 @@ func TestServiceErrors(t *testing.T) {
 		"Fulcio 401, no words": {"fulcio-rejected-empty", fulcio, 401, ""},
 		"Fulcio 200, no JSON":  {"fulcio-unreadable", fulcio, 200, "<html>Sign in</html>"},
 		"TSA 200, no answer":   {"timestamp-unreadable", tsa, 200, "<html>Sign in</html>"},
+		"Fulcio 302":           {"fulcio-redirects", fulcio, 302, ""},
 		"Rekor 502":            {"rekor-unavailable", rekor, 502, ""},
 		"Rekor 400":            {"rekor-rejected", rekor, 400, `{"code":400,"message":"error processing entry: invalid signature"}`},
 		"Rekor 413":            {"rekor-too-large", rekor, 413, "<html>Request Entity Too Large</html>"},

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -40,7 +41,11 @@ func openRepository(ctx context.Context, i Instance, rt http.RoundTripper) (*rep
 		options.Root = i.TUFRoot
 	}
 	f := fetcher.NewDefaultFetcher()
-	f.SetHTTPClient(&http.Client{Transport: transport.Bind(ctx, rt)})
+	bound := transport.Bind(ctx, rt)
+	if u, err := url.Parse(options.RepositoryBaseURL); err == nil { // a mirror may redirect: what it serves is signed
+		bound = transport.From(u.Scheme, u.Host, bound)
+	}
+	f.SetHTTPClient(&http.Client{Transport: bound})
 	f.SetRetryOptions(backoff.WithMaxTries(1)) // the transport retries
 	options.Fetcher = f
 	client, err := tuf.New(options)

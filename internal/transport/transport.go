@@ -1,40 +1,34 @@
-// Package transport is the one HTTP stack of the action: retries, timeouts, user agent
-// and a debug log without secrets, for the registry, the token endpoint and Sigstore alike.
+// Package transport is the one HTTP stack of the action: retries, timeouts, redirects, user
+// agent and a debug log without secrets, for the registry, the token endpoint, GitHub's
+// services and Sigstore alike.
 //
-// Retries live here and nowhere else; clients are built with their own switched off.
-// What needs understanding (an empty token, a 409 of Rekor) is the adapters' business.
+// Retries live here and nowhere else; clients are built with their own switched off. What
+// needs understanding (an empty token, a 409 of Rekor) is the adapters' business.
+//
+// Every request may arrive twice, as an answer can be lost after the server has acted. GET,
+// HEAD, PUT and DELETE say the same thing twice. So does each POST that this action makes:
+//   - Fulcio makes another certificate, for the same key;
+//   - Rekor answers 409 to an entry that it has, which is then fetched;
+//   - a timestamp authority signs the time once more;
+//   - a registry opens another upload, and forgets the first;
+//   - a token server gives another token;
+//   - the artifact service answers that there is such an artifact, and it is looked up.
+//
+// An adapter that needs a request of another kind has to see to that itself.
 package transport
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"time"
-
-	"github.com/sigstore/sigstore/pkg/httpretry"
 )
 
-const (
-	// maxRetries and the waits give 3 to 16 s, by chance, before a service counts as down.
-	maxRetries = 5
-	waitMin    = 500 * time.Millisecond
-	waitMax    = 30 * time.Second // also the longest Retry-After that is honoured
-
-	dialTimeout = 15 * time.Second
-	// headerTimeout bounds one attempt until the answer starts. The public Rekor has been
-	// seen to take 32 s; giving up earlier turns a slow answer into a conflict.
-	headerTimeout = 90 * time.Second
-
-	// maxReplayBytes bounds a request body that is kept for a retry: an SBOM in its envelope.
-	maxReplayBytes = 256 << 20
-	// maxErrorBytes is how much of a failing server's answer is kept.
-	maxErrorBytes = 512
-)
+// maxReplayBytes bounds a request body that is kept for a retry: an SBOM in its envelope.
+const maxReplayBytes = 256 << 20
 
 // Options of [New].
 type Options struct {
@@ -43,81 +37,44 @@ type Options struct {
 	UserAgent string            // e.g. "seal-image/1.0.0"
 }
 
-// New returns the HTTP stack. A request that fails on the way, or is answered 429 or 5xx
-// (501 excepted), is sent again up to five times with jitter, honouring Retry-After;
-// a last such answer becomes a [*StatusError]. All other answers pass unchanged.
+// New returns the HTTP stack. A request that fails on the way, or is answered 408, 425, 429 or
+// 5xx (501 and 505 excepted), is sent again up to five times with jitter, honouring
+// Retry-After. A last such answer becomes a [*StatusError]; all others pass unchanged. The
+// errors of a request whose context ends while it is tried again have both the cause and the
+// last failure in them.
+//
+// A redirect is an error, of type [*RefusedError], unless [From] allows it.
 func New(o Options) http.RoundTripper {
-	attempt := &logged{next: cmp.Or(o.Base, pool()), log: o.Log}
-	retry := httpretry.NewTransport(attempt)
-	retry.MaxRetries, retry.WaitMin, retry.WaitMax = maxRetries, waitMin, waitMax
-	return &stack{next: retry, userAgent: o.UserAgent}
-}
-
-func pool() http.RoundTripper {
-	return &http.Transport{
-		Proxy:                 http.ProxyFromEnvironment,
-		DialContext:           (&net.Dialer{Timeout: dialTimeout}).DialContext,
-		TLSHandshakeTimeout:   dialTimeout,
-		ResponseHeaderTimeout: headerTimeout,
-		ForceAttemptHTTP2:     true,
-		MaxIdleConnsPerHost:   16,
-		IdleConnTimeout:       90 * time.Second,
+	base := o.Base
+	if base == nil {
+		base = newPool()
+	}
+	return &stack{
+		next:      &logged{next: &watched{next: base}, log: o.Log},
+		userAgent: o.UserAgent,
+		pauses:    &pauses{until: map[string]time.Time{}},
 	}
 }
 
-// A StatusError is the last answer of a server that stayed unable to serve: 429 or 5xx.
-type StatusError struct {
-	Method  string
-	Host    string // host of the request, with port
-	Path    string // without query, which may carry credentials
-	Status  int
-	Message string // start of the server's answer, at most 512 bytes, not yet escaped
-}
-
-// Error is one line: method, host, path, status and the server's words.
-func (e *StatusError) Error() string {
-	s := fmt.Sprintf("%s %s%s: %d %s", e.Method, e.Host, e.Path, e.Status, http.StatusText(e.Status))
-	if e.Message != "" {
-		s += ": " + e.Message
-	}
-	return s
-}
-
-// NewStatusError reads the start of resp's body into a StatusError and closes it.
-func NewStatusError(resp *http.Response) *StatusError {
-	defer resp.Body.Close()
-	// A body that breaks off still leaves the status, which is what counts.
-	text, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBytes))
-	e := &StatusError{Status: resp.StatusCode, Message: string(bytes.TrimSpace(text))}
-	if r := resp.Request; r != nil {
-		e.Method, e.Host, e.Path = r.Method, r.URL.Host, r.URL.Path
-	}
-	return e
-}
-
-// stack is the outer layer: what happens once per request, not once per attempt.
+// stack is the outer layer: what happens once per request. What happens once per attempt is
+// below it.
 type stack struct {
 	next      http.RoundTripper
 	userAgent string
+	pauses    *pauses
 }
 
 func (s *stack) RoundTrip(req *http.Request) (*http.Response, error) {
+	if err := mayGo(req); err != nil {
+		closeBody(req)
+		return nil, err
+	}
 	req, err := replayable(req)
 	if err != nil {
 		return nil, err
 	}
 	req.Header.Set("User-Agent", s.userAgent)
-	resp, err := s.next.RoundTrip(req)
-	if err != nil {
-		return nil, err
-	}
-	if resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode >= http.StatusInternalServerError {
-		if resp.Request == nil {
-			resp.Request = req
-		}
-		return nil, NewStatusError(resp)
-	}
-	return resp, nil
+	return s.persist(req)
 }
 
 // replayable returns a copy of req whose body can be sent again. Some clients, go-openapi
@@ -139,6 +96,12 @@ func replayable(req *http.Request) (*http.Request, error) {
 	out.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
 	out.Body, err = out.GetBody()
 	return out, err
+}
+
+func closeBody(req *http.Request) {
+	if req.Body != nil {
+		_ = req.Body.Close() // nothing was sent of it
+	}
 }
 
 // logged writes one Debug record per attempt, without query, headers or bodies.
@@ -164,40 +127,59 @@ func (l *logged) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// Bind makes every request through next end with ctx as well. It is for libraries that
-// build their requests without the caller's context.
-func Bind(ctx context.Context, next http.RoundTripper) http.RoundTripper {
-	return roundTripper(func(req *http.Request) (*http.Response, error) {
-		bound, cancel := context.WithCancelCause(req.Context())
-		stop := context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })
-		resp, err := next.RoundTrip(req.WithContext(bound)) //nolint:contextcheck // it inherits both
-		if err != nil {
-			stop()
-			cancel(nil)
-			return nil, err
-		}
-		resp.Body = &boundBody{ReadCloser: resp.Body, release: func() { stop(); cancel(nil) }}
-		return resp, nil
-	})
+// A StatusError is the answer of a server that was not able to serve, or what
+// [NewStatusError] has made of one.
+type StatusError struct {
+	Method   string
+	Host     string // host of the request, with port
+	Path     string // without query, which may carry credentials
+	Status   int
+	Message  string        // start of the server's answer, at most 512 bytes, not yet escaped
+	Attempts int           // how often the request was sent; 0 if that was not counted
+	Took     time.Duration // from the first attempt to the last answer
 }
 
-// boundBody ends the binding when the answer has been read.
-type boundBody struct {
-	io.ReadCloser
-	release func()
+// Error is one line: method, host, path, status, the server's words, and the attempts.
+func (e *StatusError) Error() string {
+	s := fmt.Sprintf("%s %s%s: %d %s", e.Method, e.Host, e.Path, e.Status, http.StatusText(e.Status))
+	if e.Message != "" {
+		s += ": " + e.Message
+	}
+	return s + tried(e.Attempts, e.Took)
 }
 
-func (b *boundBody) Close() error {
-	defer b.release()
-	return b.ReadCloser.Close()
+func tried(attempts int, took time.Duration) string {
+	if attempts < 2 {
+		return ""
+	}
+	return fmt.Sprintf(" (%d attempts in %s)", attempts, took.Round(time.Second))
 }
 
-type roundTripper func(*http.Request) (*http.Response, error)
+const (
+	// maxErrorBytes is how much of a failing server's answer is kept.
+	maxErrorBytes = 512
+	// maxDrainBytes is how much more is read, so that the connection can be used again.
+	maxDrainBytes = 64 << 10
+)
 
-func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
+// NewStatusError reads the start of resp's body into a StatusError and closes it.
+func NewStatusError(resp *http.Response) *StatusError {
+	defer resp.Body.Close()
+	// A body that breaks off still leaves the status, which is what counts.
+	text, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBytes))
+	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, maxDrainBytes))
+	e := &StatusError{Status: resp.StatusCode, Message: string(bytes.TrimSpace(text))}
+	if r := resp.Request; r != nil {
+		e.Method, e.Host, e.Path = r.Method, r.URL.Host, r.URL.Path
+	}
+	return e
+}
 
 // Wait returns after d, or with the cause of ctx if that ends before.
 func Wait(ctx context.Context, d time.Duration) error {
+	if ctx.Err() != nil { // else chance would decide where d is 0
+		return context.Cause(ctx)
+	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

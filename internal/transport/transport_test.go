@@ -89,6 +89,13 @@ func header(retryAfter string, codes ...int) inProcess {
 	}
 }
 
+// headerAt has the date of the time after so long.
+func headerAt(after time.Duration, codes ...int) inProcess {
+	return func(attempt int, w http.ResponseWriter, r *http.Request) error {
+		return header(time.Now().Add(after).UTC().Format(http.TimeFormat), codes...)(attempt, w, r)
+	}
+}
+
 func broken(err error, codes ...int) inProcess {
 	return func(attempt int, w http.ResponseWriter, r *http.Request) error {
 		if attempt == 1 {
@@ -108,14 +115,20 @@ func TestRetries(t *testing.T) {
 		least, most time.Duration // waited
 	}{
 		"good":                    {server: status(200), attempts: 1, status: 200},
-		"503 twice":               {server: status(503, 503, 200), attempts: 3, status: 200, least: time.Second, most: 2 * time.Second},
+		"503 twice":               {server: status(503, 503, 200), attempts: 3, status: 200, least: time.Second, most: 2500 * time.Millisecond},
 		"429":                     {server: status(429, 200), attempts: 2, status: 200, least: 500 * time.Millisecond, most: time.Second},
-		"500 for ever":            {server: status(500), attempts: 6, status: 500, failed: true, least: 3 * time.Second, most: 16 * time.Second},
-		"429 for ever":            {server: status(429), attempts: 6, status: 429, failed: true, least: 3 * time.Second, most: 16 * time.Second},
-		"Retry-After":             {server: header("7", 503, 200), attempts: 2, status: 200, least: 7 * time.Second, most: 7 * time.Second},
-		"Retry-After of an hour":  {server: header("3600", 429, 200), attempts: 2, status: 200, least: 30 * time.Second, most: 30 * time.Second},
+		"500 for ever":            {server: status(500), attempts: 6, status: 500, failed: true, least: 2500 * time.Millisecond, most: 18 * time.Second},
+		"429 for ever":            {server: status(429), attempts: 6, status: 429, failed: true, least: 2500 * time.Millisecond, most: 18 * time.Second},
+		"Retry-After":             {server: header("7", 503, 200), attempts: 2, status: 200, least: 7 * time.Second, most: 8 * time.Second},
+		"Retry-After of an hour":  {server: header("3600", 429, 200), attempts: 2, status: 200, least: time.Minute, most: 61 * time.Second},
 		"Retry-After in the past": {server: header("Mon, 01 Jan 1990 00:00:00 GMT", 503, 200), attempts: 2, status: 200, least: 500 * time.Millisecond, most: time.Second},
 		"connection reset":        {server: broken(errors.New("connection reset"), 200), attempts: 2, status: 200, least: 500 * time.Millisecond, most: time.Second},
+		"Retry-After of a 500":    {server: header("7", 500, 200), attempts: 2, status: 200, least: 7 * time.Second, most: 8 * time.Second},
+		"Retry-After, a date":     {server: headerAt(20*time.Second, 503, 200), attempts: 2, status: 200, least: 19 * time.Second, most: 21 * time.Second},
+		"request timeout":         {server: status(408, 200), attempts: 2, status: 200, least: 500 * time.Millisecond, most: time.Second},
+		"too early":               {server: status(425, 200), attempts: 2, status: 200, least: 500 * time.Millisecond, most: time.Second},
+		"408 for ever":            {server: status(408), attempts: 6, status: 408, failed: true, least: 2500 * time.Millisecond, most: 18 * time.Second},
+		"HTTP version":            {server: status(505), attempts: 1, status: 505, failed: true},
 		"not implemented":         {server: status(501), attempts: 1, status: 501, failed: true},
 		"not found":               {server: status(404), attempts: 1, status: 404},
 		"unauthorized":            {server: status(401), attempts: 1, status: 401},
@@ -132,7 +145,7 @@ func TestRetries(t *testing.T) {
 				got := 0
 				if failure, ok := errors.AsType[*transport.StatusError](err); ok {
 					got = failure.Status
-					want := &transport.StatusError{Method: "GET", Host: "log.test", Path: "/api", Status: tt.status, Message: "busy"}
+					want := &transport.StatusError{Method: "GET", Host: "log.test", Path: "/api", Status: tt.status, Message: "busy", Attempts: int(tt.attempts), Took: waited}
 					if diff := cmp.Diff(want, failure); diff != "" {
 						t.Errorf("StatusError (-want +got):\n%s", diff)
 					}
@@ -336,85 +349,6 @@ func TestDebugLogOfAFailure(t *testing.T) {
 	got := log.String()
 	if strings.Count(got, "\n") != 1 || !strings.Contains(got, `error="context canceled"`) || strings.Contains(got, "hunter2") {
 		t.Errorf("log = %q", got)
-	}
-}
-
-// TestBindCancels: a request that has a context of its own ends with the bound one.
-func TestBindCancels(t *testing.T) {
-	t.Parallel()
-	for name, firstBytes := range map[string]bool{"before the answer": false, "within the answer": true} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			arrived := make(chan struct{})
-			server := serve(t, func(w http.ResponseWriter, r *http.Request) {
-				if firstBytes {
-					_, _ = io.WriteString(w, "first")
-					_ = http.NewResponseController(w).Flush()
-				}
-				close(arrived)
-				<-r.Context().Done()
-			})
-			cause := errors.New("the job was cancelled")
-			ctx, cancel := context.WithCancelCause(t.Context())
-			bound := &http.Client{Transport: transport.Bind(ctx, server.Client().Transport)}
-			go func() {
-				<-arrived
-				if !firstBytes {
-					cancel(cause)
-				}
-			}()
-			resp, err := bound.Do(request(t, http.MethodGet, server.URL, nil))
-			if !firstBytes {
-				if !errors.Is(err, cause) {
-					t.Errorf("error %v, want the cause", err)
-				}
-				return
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer resp.Body.Close()
-			if _, err := io.ReadFull(resp.Body, make([]byte, len("first"))); err != nil {
-				t.Fatalf("the body ends before the context does: %v", err)
-			}
-			cancel(cause)
-			if _, err := io.ReadAll(resp.Body); !errors.Is(err, cause) {
-				t.Errorf("reading on: %v, want the cause", err)
-			}
-		})
-	}
-}
-
-// TestBindLeavesBody: the answer can be read after RoundTrip has returned.
-func TestBindLeavesBody(t *testing.T) {
-	t.Parallel()
-	returned := make(chan struct{})
-	server := serve(t, func(w http.ResponseWriter, _ *http.Request) {
-		_ = http.NewResponseController(w).Flush()
-		<-returned
-		_, _ = io.WriteString(w, strings.Repeat("x", 1<<20))
-	})
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	resp, err := transport.Bind(ctx, server.Client().Transport).RoundTrip(request(t, http.MethodGet, server.URL, nil))
-	close(returned)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := len(body(t, resp)); got != 1<<20 {
-		t.Errorf("read %d bytes", got)
-	}
-}
-
-// TestBindOwnContext: the request's own context still counts.
-func TestBindOwnContext(t *testing.T) {
-	t.Parallel()
-	server := serve(t, func(http.ResponseWriter, *http.Request) { t.Error("the request was sent") })
-	own, cancel := context.WithCancel(t.Context())
-	cancel()
-	_, err := transport.Bind(t.Context(), server.Client().Transport).RoundTrip(request(t, http.MethodGet, server.URL, nil).WithContext(own))
-	if !errors.Is(err, context.Canceled) {
-		t.Errorf("error %v", err)
 	}
 }
 
