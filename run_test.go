@@ -84,7 +84,7 @@ func finish(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func (r *stepRun) start(ts *testscript.TestScript, s *script, args []string) {
-	r.inputs = map[string]string{"tuf-url": s.job.TUFURL, "tuf-root": s.job.TUFRoot, "github-token": "ghs_sandbox0123456789"}
+	r.inputs = map[string]string{"tuf-url": s.job.TUFURL, "tuf-root": s.job.TUFRoot}
 	variables := []string{"RUNNER_DEBUG=1"} // the log of the requests is looked through as well
 	for _, arg := range args {
 		name, value, ok := strings.Cut(arg, "=")
@@ -168,9 +168,10 @@ var (
 // sweep looks for secrets in all that the run has left: its log (but for the lines with
 // which it tells the runner what to mask), the outputs, the summary and the files.
 func (s *script) sweep(ts *testscript.TestScript, r *stepRun, log string) {
-	secrets := []string{s.job.RuntimeToken, s.job.RegistryPassword, s.job.RegistryReaderPassword, r.inputs["registry-password"], r.inputs["github-token"]}
+	secrets := []string{s.job.RuntimeToken, s.job.GitHubToken, s.job.RegistryPassword, s.job.RegistryReaderPassword, r.inputs["registry-password"], r.inputs["github-token"]}
+	passwords := secrets[1:]
 	for _, user := range []string{s.job.RegistryUsername, s.job.RegistryReaderUsername, r.inputs["registry-username"], "octocat"} {
-		for _, password := range secrets[1:5] {
+		for _, password := range passwords {
 			if user != "" && password != "" { // as they stand in an Authorization header
 				secrets = append(secrets, base64.StdEncoding.EncodeToString([]byte(user+":"+password)))
 			}

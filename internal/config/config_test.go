@@ -162,6 +162,7 @@ func TestParse(t *testing.T) {
 				c.Job.ResultsURL, c.Job.RuntimeToken = "https://results.acme.dev/", secret.New("runtime-token")
 				c.Job.MaxRetention, c.Job.ID = 90, "release"
 				c.Job.RunURL = "https://github.com/acme/demo/actions/runs/1658821493"
+				c.Job.Repository, c.Job.RunID = "acme/demo", "1658821493"
 			},
 		},
 		"services": {
@@ -213,6 +214,7 @@ func TestParse(t *testing.T) {
 				Artifact:        config.Artifact{Upload: true},
 				OutputDir:       ".seal-image", Timeout: 30 * time.Minute,
 				Job: config.Job{
+					APIURL: "https://api.github.com", Token: secret.New("job-token"),
 					ServerURL: "https://github.com", Workspace: s["GITHUB_WORKSPACE"],
 					Temp: s["RUNNER_TEMP"], Actor: "octocat",
 				},

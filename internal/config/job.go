@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"encoding/json"
 	"io"
 	"net/url"
@@ -20,6 +21,17 @@ type Job struct {
 	Actor     string // login of who started the run
 	RunURL    string // the page of the run; "" if the runner does not say which it is
 	ID        string // of the job in its workflow, which all jobs of a matrix share
+
+	Repository string // whose workflow runs, as owner/name
+	Workflow   string // its name, or its path if it has none
+	RunID      string
+	Ref        string // that started the run, e.g. refs/tags/v1
+	SHA        string // its commit
+
+	// APIURL is GitHub's REST API, without trailing slash; Token, the input `github-token`, is
+	// for it. Empty where there is none.
+	APIURL string
+	Token  secret.String
 
 	// ResultsURL and RuntimeToken lead to the services of the run; empty where the server has
 	// none for a container action.
@@ -44,6 +56,15 @@ func (r *reader) job() Job {
 		Actor:     r.getenv("GITHUB_ACTOR"),
 		ID:        r.getenv("GITHUB_JOB"),
 
+		Repository: r.getenv("GITHUB_REPOSITORY"),
+		Workflow:   r.getenv("GITHUB_WORKFLOW"),
+		RunID:      r.getenv("GITHUB_RUN_ID"),
+		Ref:        r.getenv("GITHUB_REF"),
+		SHA:        r.getenv("GITHUB_SHA"),
+
+		APIURL: cmp.Or(strings.TrimRight(r.getenv("GITHUB_API_URL"), "/"), "https://api.github.com"),
+		Token:  secret.New(r.text("github-token")),
+
 		ResultsURL:   r.getenv("ACTIONS_RESULTS_URL"),
 		RuntimeToken: secret.New(r.getenv("ACTIONS_RUNTIME_TOKEN")),
 
@@ -53,8 +74,8 @@ func (r *reader) job() Job {
 	if job.ServerURL == "" {
 		job.ServerURL = "https://github.com"
 	}
-	if repository, run := r.getenv("GITHUB_REPOSITORY"), r.getenv("GITHUB_RUN_ID"); repository != "" && run != "" {
-		job.RunURL = job.ServerURL + "/" + repository + "/actions/runs/" + run
+	if job.Repository != "" && job.RunID != "" {
+		job.RunURL = job.ServerURL + "/" + job.Repository + "/actions/runs/" + job.RunID
 	}
 	job.MaxRetention, _ = strconv.Atoi(r.getenv("GITHUB_RETENTION_DAYS")) // 0 is unknown
 	// Runners before v2.328 name a folder that they do not mount:

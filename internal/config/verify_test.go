@@ -11,6 +11,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"seal-image/internal/config"
+	"seal-image/internal/secret"
 )
 
 const (
@@ -71,7 +72,7 @@ func TestParseVerify(t *testing.T) {
 				SignatureFormat: "both",
 				Registry:        config.Registry{Logins: map[string]config.Login{}},
 				OutputDir:       ".seal-image", Summary: true, Timeout: 10 * time.Minute,
-				Job: config.Job{ServerURL: "https://github.com", Workspace: s["GITHUB_WORKSPACE"], Temp: s["RUNNER_TEMP"], Actor: "octocat"},
+				Job: config.Job{ServerURL: "https://github.com", Workspace: s["GITHUB_WORKSPACE"], Temp: s["RUNNER_TEMP"], Actor: "octocat", APIURL: "https://api.github.com", Token: secret.New("job-token")},
 			}
 			tt.change(want)
 			if diff := cmp.Diff(want, got, compare); diff != "" {

@@ -94,6 +94,8 @@ type Job struct {
 	IDTokenRequestToken    string `json:"id_token_request_token"`
 	ResultsURL             string `json:"results_url"`
 	RuntimeToken           string `json:"runtime_token"`
+	GitHubAPIURL           string `json:"github_api_url"`
+	GitHubToken            string `json:"github_token"`
 	FulcioURL              string `json:"fulcio_url"`
 	RekorURL               string `json:"rekor_url"`
 	RekorV2URL             string `json:"rekor_v2_url"`

@@ -42,19 +42,26 @@ func NewRunner(dir string, job *Job) (*Runner, error) {
 	return r, errors.Join(errs...)
 }
 
+// sha is the commit of the job, as in its tokens.
+const sha = "8f6a3c1e0b5d4f7a9c2e1d0b3a4c5d6e7f809a1b"
+
 // Environment is all that the action's process sees, with the inputs of the step.
 func (r *Runner) Environment(inputs map[string]string) []string {
 	env := []string{
 		"CI=true", "GITHUB_ACTIONS=true", "HOME=" + filepath.Join(filepath.Dir(r.Workspace), "home"),
 		"GITHUB_WORKSPACE=" + r.Workspace, "GITHUB_OUTPUT=" + r.Output, "GITHUB_STEP_SUMMARY=" + r.Summary,
 		"GITHUB_EVENT_PATH=" + r.Event, "GITHUB_EVENT_NAME=push", "GITHUB_REF=refs/heads/main",
-		"GITHUB_SERVER_URL=https://github.com", "GITHUB_API_URL=https://api.github.com",
+		"GITHUB_SERVER_URL=https://github.com", "GITHUB_API_URL=" + r.job.GitHubAPIURL,
 		"GITHUB_REPOSITORY=acme/demo", "GITHUB_REPOSITORY_OWNER=acme", "GITHUB_ACTION_REPOSITORY=acme/seal-image", "GITHUB_ACTOR=octocat",
 		"GITHUB_RUN_ID=1658821493", "GITHUB_RUN_ATTEMPT=1", "GITHUB_JOB=release", "GITHUB_RETENTION_DAYS=90",
+		"GITHUB_WORKFLOW=release", "GITHUB_SHA=" + sha,
 		"RUNNER_TEMP=" + r.Temp, "RUNNER_OS=Linux", "RUNNER_ARCH=X64",
 		"ACTIONS_ID_TOKEN_REQUEST_URL=" + r.job.IDTokenRequestURL,
 		"ACTIONS_ID_TOKEN_REQUEST_TOKEN=" + r.job.IDTokenRequestToken,
 		"ACTIONS_RESULTS_URL=" + r.job.ResultsURL, "ACTIONS_RUNTIME_TOKEN=" + r.job.RuntimeToken,
+	}
+	if _, given := inputs["github-token"]; !given { // action.yml has ${{ github.token }} for it
+		env = append(env, "INPUT_GITHUB-TOKEN="+r.job.GitHubToken)
 	}
 	for name, value := range inputs {
 		env = append(env, fmt.Sprintf("INPUT_%s=%s", strings.ToUpper(name), value))

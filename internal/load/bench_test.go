@@ -74,7 +74,7 @@ func (b *bench) seal(ctx context.Context, repository string, process int) error 
 	cmd.Env = append(runner.Environment(map[string]string{
 		"image": repository + ":v1", "digest": b.digest, "allow-http-registry": "true",
 		"signature-format": "both", "sbom-path": "sbom.spdx.json",
-		"tuf-url": b.job.TUFURL, "tuf-root": b.job.TUFRoot, "github-token": "ghs_sandbox0123456789",
+		"tuf-url": b.job.TUFURL, "tuf-root": b.job.TUFRoot,
 	}), "ACTIONS_ID_TOKEN_REQUEST_URL="+b.job.IDTokenRequestURL+"&claim.job_workflow_ref="+url.QueryEscape(workflow(process)))
 	cmd.Dir = runner.Workspace
 	if log, err := cmd.CombinedOutput(); err != nil {

@@ -113,7 +113,7 @@ func (b *bench) seal(ctx context.Context, kind, repository string, more map[stri
 	}
 	inputs := map[string]string{
 		"image": repository + ":" + kind, "digest": b.images[kind].Digest, "allow-http-registry": "true",
-		"tuf-url": b.job.TUFURL, "tuf-root": b.job.TUFRoot, "github-token": "ghs_sandbox0123456789",
+		"tuf-url": b.job.TUFURL, "tuf-root": b.job.TUFRoot,
 	}
 	maps.Copy(inputs, more)
 	cmd := exec.CommandContext(ctx, b.action)

@@ -24,6 +24,7 @@ const (
 	OIDC                     Service = "oidc"
 	Results                  Service = "results" // GitHub's artifact service
 	Blobs                    Service = "blobs"   // where it has artifacts uploaded to
+	GitHubAPI                Service = "github-api"
 	Registry                 Service = "registry"
 	RegistryWithoutReferrers Service = "registry_without_referrers"
 	RegistryWithLogin        Service = "registry_with_login"
@@ -41,7 +42,7 @@ const (
 // Services returns every service.
 func Services() []Service {
 	return []Service{
-		Fulcio, Rekor, Rekor2, TSA, TUF, OIDC, Results, Blobs,
+		Fulcio, Rekor, Rekor2, TSA, TUF, OIDC, Results, Blobs, GitHubAPI,
 		Registry, RegistryWithoutReferrers, RegistryWithLogin, RegistryWithBasicAuth, RegistryDistribution,
 		RegistryGHCR, RegistryGitLab, RegistryECR, RegistryJFrog, RegistryQuay, RegistryHarbor, RegistryEventual,
 	}

@@ -8,18 +8,20 @@ import (
 
 	"seal-image/internal/sandbox/artifact"
 	"seal-image/internal/sandbox/front"
+	"seal-image/internal/sandbox/githubapi"
 	"seal-image/internal/sandbox/tuf"
 )
 
 const orderLimit = 1 << 10 // bytes
 
-// control serves a job's requests, faults and artifacts, makes its TUF repository bad and good
-// again, and makes more jobs.
-func (s *Stack) control(f *front.Front, repository *tuf.Repository, artifacts *artifact.Service) http.Handler {
+// control serves a job's requests and faults, what GitHub has of it, makes its TUF repository bad
+// and good again, and makes more jobs.
+func (s *Stack) control(f *front.Front, repository *tuf.Repository, artifacts *artifact.Service, api *githubapi.Service) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", f.Control())
 	mux.Handle("/artifacts", artifacts.Control())
 	mux.Handle("/artifacts/", artifacts.Control())
+	mux.Handle("/github/", api.Control())
 	mux.HandleFunc("POST /jobs", s.serveJob)
 	mux.HandleFunc("POST /tuf", func(w http.ResponseWriter, r *http.Request) {
 		if err := setState(repository, http.MaxBytesReader(w, r.Body, orderLimit)); err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"seal-image/internal/sandbox/artifact"
 	"seal-image/internal/sandbox/front"
+	"seal-image/internal/sandbox/githubapi"
 	"seal-image/internal/sandbox/oidc"
 	"seal-image/internal/sandbox/sigstore"
 )
@@ -21,6 +22,8 @@ type Job struct {
 	IDTokenRequestToken    string `json:"id_token_request_token"`
 	ResultsURL             string `json:"results_url"`
 	RuntimeToken           string `json:"runtime_token"` // the same as IDTokenRequestToken, as on GitHub
+	GitHubAPIURL           string `json:"github_api_url"`
+	GitHubToken            string `json:"github_token"`
 	FulcioURL              string `json:"fulcio_url"`
 	RekorURL               string `json:"rekor_url"`
 	RekorV2URL             string `json:"rekor_v2_url"`
@@ -44,6 +47,9 @@ type Job struct {
 	RegistryQuirks map[string]string `json:"registry_quirks"` // by the name of what has the quirk
 }
 
+// repository is the one of all jobs, as in their tokens.
+const repository = "acme/demo"
+
 // NewJob opens a job. It stays open until the stack is closed.
 func (s *Stack) NewJob(ctx context.Context) (*Job, error) {
 	dir, err := os.MkdirTemp(s.dir, "job-")
@@ -55,8 +61,10 @@ func (s *Stack) NewJob(ctx context.Context) (*Job, error) {
 	if err != nil {
 		return nil, err
 	}
+	api := githubapi.New(repository)
 	job := &Job{
 		Dir:                    dir,
+		GitHubToken:            api.Token(),
 		Issuer:                 oidc.URL,
 		IDTokenRequestToken:    token,
 		RuntimeToken:           token,
@@ -65,14 +73,14 @@ func (s *Stack) NewJob(ctx context.Context) (*Job, error) {
 		RegistryReaderUsername: s.reader.Username,
 		RegistryReaderPassword: s.reader.Password,
 	}
-	if err := s.open(ctx, job, artifact.New(run, s.issuer.Scopes)); err != nil {
+	if err := s.open(ctx, job, artifact.New(run, s.issuer.Scopes), api); err != nil {
 		return nil, fmt.Errorf("open job: %w", err)
 	}
 	return job, nil
 }
 
 // open opens the job's ports. The TUF repository comes last: it names the others.
-func (s *Stack) open(ctx context.Context, job *Job, artifacts *artifact.Service) error {
+func (s *Stack) open(ctx context.Context, job *Job, artifacts *artifact.Service, api *githubapi.Service) error {
 	f := front.Front{Lies: s.lies}
 	hosts := map[front.Service]string{}
 	listen := func(service front.Service, server http.Handler) (err error) {
@@ -93,18 +101,22 @@ func (s *Stack) open(ctx context.Context, job *Job, artifacts *artifact.Service)
 	if err := listen(front.Results, artifacts.Twirp("http://"+hosts[front.Blobs])); err != nil {
 		return err
 	}
+	if err := listen(front.GitHubAPI, api.Handler()); err != nil {
+		return err
+	}
 	job.locate(hosts)
+	api.Locate(job.GitHubAPIURL)
 
-	repository, err := s.writeFiles(job)
+	targets, err := s.writeFiles(job)
 	if err != nil {
 		return err
 	}
-	if err := listen(front.TUF, repository); err != nil {
+	if err := listen(front.TUF, targets); err != nil {
 		return err
 	}
 	job.TUFURL = "http://" + hosts[front.TUF]
 
-	control, err := s.servers.HTTP(ctx, s.control(&f, repository, artifacts))
+	control, err := s.servers.HTTP(ctx, s.control(&f, targets, artifacts, api))
 	if err != nil {
 		return err
 	}
@@ -116,6 +128,7 @@ func (s *Stack) open(ctx context.Context, job *Job, artifacts *artifact.Service)
 func (j *Job) locate(hosts map[front.Service]string) {
 	j.IDTokenRequestURL = oidc.RequestURL("http://" + hosts[front.OIDC])
 	j.ResultsURL = "http://" + hosts[front.Results] + "/" // GitHub's has the slash
+	j.GitHubAPIURL = "http://" + hosts[front.GitHubAPI]
 	j.FulcioURL = "http://" + hosts[front.Fulcio]
 	j.RekorURL = "http://" + hosts[front.Rekor]
 	j.RekorV2URL = "http://" + hosts[front.Rekor2]
