@@ -30,7 +30,7 @@ const (
 // IsTag reports whether the form is kept under a tag of its own, which old verifiers read.
 func (f Form) IsTag() bool { return f == FormSig || f == FormAtt || f == FormTag }
 
-// State is how far an attachment got.
+// State is how far an attachment, or an asset of a release, got.
 type State string
 
 // The states.
@@ -39,6 +39,7 @@ const (
 	New      State = "new"      // stored by this run
 	Existing State = "existing" // was there already
 	Skipped  State = "skipped"  // the registry refused it, and the run may go on without
+	Replaced State = "replaced" // stored by this run in the place of another
 )
 
 // Attachment is a bundle or a document that belongs next to an image.
@@ -60,6 +61,7 @@ type Result struct {
 	Identity Identity
 	Seals    []*Seal   // one per image, in the order of the request
 	Artifact *Artifact // nil if nothing was uploaded
+	Release  *Release  // nil if nothing was attached to one
 }
 
 // Artifact is the zip file of documents and bundles that is kept with the workflow's run.
@@ -67,6 +69,19 @@ type Artifact struct {
 	ID   int64
 	Name string
 	URL  string // of its page
+}
+
+// Release is the one that documents and bundles were attached to.
+type Release struct {
+	Tag    string
+	URL    string // of its page; a draft gets another one when it is published
+	Assets []Asset
+}
+
+// Asset is a file of a release.
+type Asset struct {
+	Name  string
+	State State // New, Existing or Replaced
 }
 
 // Seal is what was done for one image.

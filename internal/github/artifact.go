@@ -1,5 +1,5 @@
-// Package github speaks with the services that GitHub has around the run of a workflow. So far
-// that is the artifact service; it signs nothing and knows no registry.
+// Package github speaks with the services that GitHub has around the run of a workflow: the
+// artifact service, and the REST API. It signs nothing and knows no registry.
 package github
 
 import (
@@ -7,7 +7,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -53,18 +52,12 @@ type Upload struct {
 
 // Upload stores the files as one zip file. Its errors are problems, but for the cause of ctx.
 func (a *Artifacts) Upload(ctx context.Context, u Upload) (*attest.Artifact, error) {
-	limited, cancel := context.WithTimeoutCause(ctx, uploadLimit, errSlow)
-	defer cancel()
-	artifact, err := a.upload(limited, u)
-	switch {
-	case err == nil:
-		return artifact, nil
-	case ctx.Err() != nil:
-		return nil, context.Cause(ctx)
-	case limited.Err() != nil:
-		err = errSlow
-	}
-	return nil, explain(u, err)
+	var artifact *attest.Artifact
+	err := inTime(ctx, uploadLimit, func(ctx context.Context) (err error) {
+		artifact, err = a.upload(ctx, u)
+		return err
+	}, func(err error) error { return explain(u, err) })
+	return artifact, err
 }
 
 func (a *Artifacts) upload(ctx context.Context, u Upload) (*attest.Artifact, error) {
@@ -104,6 +97,3 @@ func (a *Artifacts) another(name string) string {
 	}
 	return name[:max(0, min(len(name), maxName-len(suffix)))] + suffix
 }
-
-// errSlow is an upload that took longer than uploadLimit.
-var errSlow = errors.New("the upload took longer than " + uploadLimit.String())

@@ -36,6 +36,7 @@ func explain(u Upload, err error) error {
 func adviceFor(u Upload, err error) advice {
 	var atStorage storageError
 	var atClose closeError
+	var slow slowError
 	failed, answered := errors.AsType[*transport.StatusError](err)
 	switch {
 	case errors.Is(err, errNoService):
@@ -45,8 +46,8 @@ func adviceFor(u Upload, err error) advice {
 		}
 	case errors.Is(err, errScope):
 		return advice{"The job's ACTIONS_RUNTIME_TOKEN is for no run of the artifact service: it has no scope Actions.Results.", other}
-	case errors.Is(err, errSlow):
-		return advice{"The upload took longer than " + uploadLimit.String() + ".", again + off}
+	case errors.As(err, &slow):
+		return advice{"The upload took longer than " + slow.limit.String() + ".", again + off}
 	case errors.Is(err, errAnswer):
 		return advice{"The artifact service gave an answer that makes no sense.", again + off}
 	case errors.As(err, &atStorage):

@@ -48,6 +48,7 @@ const (
 
 	RunnerFiles    Code = "runner-files"
 	ArtifactFailed Code = "artifact-failed"
+	ReleaseFailed  Code = "release-failed"
 
 	Timeout   Code = "timeout"
 	Cancelled Code = "cancelled"
@@ -73,7 +74,7 @@ var exits = map[Code]int{
 
 	BundleInvalid: 8, NotSigned: 8, SignerUnexpected: 8, SignatureUntrusted: 8, SBOMMissing: 8,
 
-	RunnerFiles: 9, ArtifactFailed: 9,
+	RunnerFiles: 9, ArtifactFailed: 9, ReleaseFailed: 9,
 
 	Timeout: 124, Cancelled: 143,
 }
