@@ -57,10 +57,14 @@ fuzz: ## fuzz the readers of foreign bytes, one after another, up to the first f
 conformance-client: ## the client that github.com/sigstore/sigstore-conformance calls
 	go test -c -o $(BIN)/conformance-client ./internal/sigstore
 
+# What the labels say; empty is left out.
+SOURCE   ?=
+REVISION ?=
+
 # Another Go compiles and compresses to other bytes.
 image: export GOTOOLCHAIN := $(shell sed -n 's/^go /go/p' go.mod)
 image: ## the image that a release publishes; needs no container engine
-	go run ./internal/release build -out $(BIN)/image
+	go run ./internal/release build -out "$(BIN)/image" -source "$(SOURCE)" -revision "$(REVISION)"
 
 golden: ## rewrite golden files and the texts of scripts
 	UPDATE=1 $(TEST) -parallel 6 ./...

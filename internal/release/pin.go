@@ -57,8 +57,9 @@ func version(root string) (string, error) {
 // notes returns the part of CHANGELOG.md about a version, after checks that it is the
 // version of the code, and that the heading has its date and no other word.
 func notes(root, asked string) (string, error) {
-	if semver.Canonical("v"+asked) != "v"+asked {
-		return "", fmt.Errorf("%q is no semantic version such as 1.2.3", asked)
+	// A pre-release would move the major tag.
+	if semver.Canonical("v"+asked) != "v"+asked || semver.Prerelease("v"+asked) != "" {
+		return "", fmt.Errorf("%q is no version such as 1.2.3", asked)
 	}
 	inCode, err := version(root)
 	if err != nil {

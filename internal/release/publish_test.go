@@ -130,7 +130,7 @@ func TestNotes(t *testing.T) {
 	}
 	put("CHANGELOG.md", "# Changelog\n\n## 1.2.3 (unreleased)\n\n- New.\n")
 	failures := map[string]string{}
-	for _, asked := range []string{"1.2.3", "1.2.4", "v1.2.3", "1.2", "1.2.3; id", ""} {
+	for _, asked := range []string{"1.2.3", "1.2.4", "v1.2.3", "1.2", "1.2.3-rc.1", "1.2.3; id", ""} {
 		_, err := notes(dir, asked)
 		if err == nil {
 			t.Fatalf("%q may be released", asked)
@@ -138,12 +138,13 @@ func TestNotes(t *testing.T) {
 		failures[asked] = err.Error()
 	}
 	if diff := cmp.Diff(map[string]string{
-		"1.2.3":     "CHANGELOG.md has no heading `## 1.2.3 (YYYY-MM-DD)`",
-		"1.2.4":     "main.go has the version 1.2.3, not 1.2.4",
-		"v1.2.3":    `"v1.2.3" is no semantic version such as 1.2.3`,
-		"1.2":       `"1.2" is no semantic version such as 1.2.3`,
-		"1.2.3; id": `"1.2.3; id" is no semantic version such as 1.2.3`,
-		"":          `"" is no semantic version such as 1.2.3`,
+		"1.2.3":      "CHANGELOG.md has no heading `## 1.2.3 (YYYY-MM-DD)`",
+		"1.2.4":      "main.go has the version 1.2.3, not 1.2.4",
+		"v1.2.3":     `"v1.2.3" is no version such as 1.2.3`,
+		"1.2":        `"1.2" is no version such as 1.2.3`,
+		"1.2.3-rc.1": `"1.2.3-rc.1" is no version such as 1.2.3`,
+		"1.2.3; id":  `"1.2.3; id" is no version such as 1.2.3`,
+		"":           `"" is no version such as 1.2.3`,
 	}, failures); diff != "" {
 		t.Errorf("reasons (-want +got):\n%s", diff)
 	}
