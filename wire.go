@@ -72,6 +72,7 @@ func wire(ctx context.Context, cfg *config.Config, job *runner.Job, work, progra
 		Token:     job.IDToken,
 		Transport: stack,
 		Log:       job.Log(),
+		Wait:      cfg.Sigstore.Wait,
 		Job: sigstore.Job{
 			ServerURL:       cfg.Job.ServerURL,
 			Visibility:      cfg.Job.Visibility,

@@ -43,9 +43,10 @@ type Sigstore struct {
 	Audience          string   // of the OIDC token
 	FulcioURL         *url.URL // set together with RekorURL
 	RekorURL          *url.URL
-	TimestampURL      *url.URL // of an RFC 3161 endpoint, with path; nil: none
-	SigningConfig     File     // Sigstore signing config
-	PrivateRepository bool     // the repository may appear in public services although it is private
+	TimestampURL      *url.URL      // of an RFC 3161 endpoint, with path; nil: none
+	SigningConfig     File          // Sigstore signing config
+	Wait              time.Duration // how long an outage is waited out
+	PrivateRepository bool          // the repository may appear in public services although it is private
 }
 
 // Trust is where the trust in a Sigstore comes from.
@@ -90,6 +91,7 @@ func (r *reader) sigstore() Sigstore {
 		SigningConfig:     r.fileOrTarget("signing-config"),
 		Trust:             r.trust(),
 		PrivateRepository: r.flag("private-repository"),
+		Wait:              r.wait("sigstore-wait"),
 	}
 	has := func(input string) bool { return r.text(input) != "" }
 	if has("fulcio-url") != has("rekor-url") {

@@ -123,6 +123,14 @@ func TestParse(t *testing.T) {
 				c.DryRun, c.SBOM.AllowEmpty, c.Provenance, c.Sigstore.PrivateRepository = true, true, true, true
 			},
 		},
+		"no patience": {
+			with:   step{"image": ref, "sigstore-wait": "0"},
+			change: func(c *config.Config) { c.Sigstore.Wait = 0 },
+		},
+		"patience": {
+			with:   step{"image": ref, "sigstore-wait": " 1h "},
+			change: func(c *config.Config) { c.Sigstore.Wait = time.Hour },
+		},
 		"timeout and folder": {
 			with: step{"image": ref, "timeout": "1h30m", "output-dir": "./out//sbom/"},
 			change: func(c *config.Config) {
@@ -210,7 +218,7 @@ func TestParse(t *testing.T) {
 				SBOM:            config.SBOM{Enabled: true, Formats: []string{"spdx-json"}, Files: "none", Attestation: true},
 				SignatureFormat: "both",
 				Registry:        config.Registry{Logins: map[string]config.Login{}},
-				Sigstore:        config.Sigstore{Audience: "sigstore"},
+				Sigstore:        config.Sigstore{Audience: "sigstore", Wait: 10 * time.Minute},
 				Artifact:        config.Artifact{Upload: true},
 				OutputDir:       ".seal-image", Timeout: 30 * time.Minute,
 				Job: config.Job{

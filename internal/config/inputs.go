@@ -47,6 +47,7 @@ func Inputs() []Input {
 		{Name: "trusted-root"},
 		{Name: "tuf-url"},
 		{Name: "tuf-root"},
+		{Name: "sigstore-wait", Default: "10m"},
 		{Name: "upload-artifact"},
 		{Name: "artifact-name"},
 		{Name: "upload-artifact-retention"},

@@ -66,12 +66,25 @@ func fields(s, cuts string) []string {
 const maxTimeout = 6 * time.Hour // GitHub ends a job of its hosted runners after that
 
 func (r *reader) timeout(input string) time.Duration {
-	v := r.text(input)
-	d, err := time.ParseDuration(v)
-	if err != nil || d < time.Second || d > maxTimeout {
-		r.wrong(input, quote(v)+" is not a time between 1s and 6h", input+": "+r.defaults[input])
+	d, ok := r.duration(input)
+	if !ok || d < time.Second {
+		r.wrong(input, quote(r.text(input))+" is not a time between 1s and 6h", input+": "+r.defaults[input])
 	}
 	return d
+}
+
+// wait is a timeout that may be none at all.
+func (r *reader) wait(input string) time.Duration {
+	d, ok := r.duration(input)
+	if !ok || (d != 0 && d < time.Second) {
+		r.wrong(input, quote(r.text(input))+" is neither 0 nor a time between 1s and 6h", input+": "+r.defaults[input])
+	}
+	return d
+}
+
+func (r *reader) duration(input string) (d time.Duration, ok bool) {
+	d, err := time.ParseDuration(r.text(input))
+	return d, err == nil && d <= maxTimeout
 }
 
 // serviceURL reads an http(s) URL without credentials, query or trailing slash; nil if

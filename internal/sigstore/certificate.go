@@ -3,9 +3,13 @@ package sigstore
 import (
 	"context"
 	"crypto/ecdsa"
+	"crypto/sha256"
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"sync"
 	"time"
 
 	"github.com/sigstore/sigstore-go/pkg/fulcio/certificate"
@@ -16,6 +20,7 @@ import (
 	"seal-image/internal/attest"
 	"seal-image/internal/problem"
 	"seal-image/internal/secret"
+	"seal-image/internal/transport"
 )
 
 // certified is the key of the run with its certificate. It is the library's certificate
@@ -26,6 +31,7 @@ type certified struct {
 	chain    []*x509.Certificate // of the trust root, the root last
 	identity attest.Identity
 	since    time.Time
+	made     sync.Map  // signatures by what was signed
 	token    time.Time // when the token was issued that the certificate is for
 }
 
@@ -34,11 +40,36 @@ func (c *certified) GetCertificate(context.Context, sign.Keypair, *sign.Certific
 	return c.der, nil
 }
 
-// keyLife is how long a key is used. Its certificate is valid for ten minutes, in which the
-// log must have recorded the signature.
-const keyLife = 5 * time.Minute
+// SignData implements [sign.Keypair]. What was signed before has the same signature again: the
+// log then knows an entry whose answer was lost.
+func (c *certified) SignData(ctx context.Context, data []byte) (signature, digest []byte, err error) {
+	type signed struct{ signature, digest []byte }
+	key := sha256.Sum256(data)
+	if before, ok := c.made.Load(key); ok {
+		return before.(signed).signature, before.(signed).digest, nil
+	}
+	signature, digest, err = c.Keypair.SignData(ctx, data)
+	if err == nil {
+		c.made.Store(key, signed{signature, digest})
+	}
+	return signature, digest, err
+}
 
-// certificate returns the key of the run, and a new one when it gets old.
+const (
+	// keyLife is how long a key is used. Its certificate is valid for ten minutes, in which
+	// the log must have recorded the signature.
+	keyLife = 5 * time.Minute
+	// keyEnd is when no answer to what was signed with it is waited for any longer.
+	keyEnd = 9 * time.Minute
+	// tokenTries is how many tokens are shown to Fulcio, which refuses one at times that is
+	// good: clocks differ, and keys of the issuer are not known everywhere at once.
+	tokenTries  = 3
+	tokenPause  = 2 * time.Second // to which chance adds up to tokenSpread
+	tokenSpread = 3 * time.Second
+)
+
+// certificate returns the key of the run, and a new one when it gets old. That is made only
+// where the services that have to follow within its life are there, if they are waited for.
 func (s *Signer) certificate(ctx context.Context, services *services) (*certified, error) {
 	s.mu.Lock()
 	key := s.key
@@ -46,7 +77,18 @@ func (s *Signer) certificate(ctx context.Context, services *services) (*certifie
 	if key != nil && time.Since(key.since) < keyLife {
 		return key, nil
 	}
+	if s.patience.limit > 0 && !s.patience.used() {
+		if err := services.alive(ctx, s.options.Transport); err != nil {
+			return nil, err
+		}
+	}
 	key, err := s.certify(ctx, services)
+	for try := 1; try < tokenTries && refusesToken(err); try++ {
+		if err := transport.Wait(ctx, tokenPause+rand.N(tokenSpread)); err != nil { //nolint:gosec // spreads load, protects nothing
+			return nil, err
+		}
+		key, err = s.certify(ctx, services)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -54,6 +96,14 @@ func (s *Signer) certificate(ctx context.Context, services *services) (*certifie
 	defer s.mu.Unlock()
 	s.key, s.identity = key, key.identity
 	return key, nil
+}
+
+// refusesToken reports whether Fulcio may take another token.
+func refusesToken(err error) bool {
+	p, ok := errors.AsType[*problem.Problem](err)
+	failed, answered := errors.AsType[*transport.StatusError](err)
+	return ok && answered && p.Code == problem.FulcioRejected &&
+		(failed.Status == http.StatusBadRequest || failed.Status == http.StatusUnauthorized)
 }
 
 // certify makes a key and has it certified. The certificate is checked before anything is
@@ -91,7 +141,7 @@ func (s *Signer) askFulcio(ctx context.Context, services *services, key sign.Key
 	fulcio := sign.NewFulcio(&sign.FulcioOptions{
 		BaseURL:   services.fulcio,
 		Timeout:   -1, // the run's context and the transport have the limits
-		Transport: fulcioGuard(ctx, s.options.Transport),
+		Transport: serviceGuard(ctx, s.options.Transport, fulcioService),
 	})
 	der, err := guarded(func() ([]byte, error) {
 		return fulcio.GetCertificate(ctx, key, &sign.CertificateProviderOptions{IDToken: token.Reveal()})

@@ -25,11 +25,7 @@ const rekorTimeout = time.Hour
 
 // log returns the client of the transparency log.
 func (s *services) log(ctx context.Context, rt http.RoundTripper) sign.Transparency {
-	guard := serviceGuard(ctx, rt, service{
-		name:        "Rekor, the transparency log,",
-		unavailable: problem.RekorUnavailable, rejected: problem.RekorRejected,
-		fix: "An SBOM of several megabytes is too large for the public log: leave files out with `sbom-files: none`, attach it unsigned with `attach-sbom: referrer`, or use a Rekor of your own. Else open an issue with the section \"Details\" of this log.",
-	})
+	guard := serviceGuard(ctx, rt, rekorService)
 	options := &sign.RekorOptions{BaseURL: s.rekor, Timeout: rekorTimeout, Version: s.version}
 	if s.version == 1 {
 		options.Client = rekorClient(s.rekor, guard)
@@ -69,11 +65,7 @@ func (l checkedLog) ask(ctx context.Context, certificate []byte, b *protobundle.
 }
 
 func (s *services) timestampAuthorities(ctx context.Context, rt http.RoundTripper) []*sign.TimestampAuthority {
-	guard := serviceGuard(ctx, rt, service{
-		name:        "The timestamp authority",
-		unavailable: problem.TimestampUnavailable, rejected: problem.TimestampUnavailable,
-		fix: "Check the timestamp authority in the signing config.",
-	})
+	guard := serviceGuard(ctx, rt, timestampService)
 	out := make([]*sign.TimestampAuthority, len(s.timestamp))
 	for i, u := range s.timestamp {
 		out[i] = sign.NewTimestampAuthority(&sign.TimestampAuthorityOptions{URL: u, Timeout: -1, Transport: guard})
@@ -81,19 +73,31 @@ func (s *services) timestampAuthorities(ctx context.Context, rt http.RoundTrippe
 	return out
 }
 
-func fulcioGuard(ctx context.Context, rt http.RoundTripper) http.RoundTripper {
-	return serviceGuard(ctx, rt, service{
-		name:        "Fulcio, the certificate authority,",
-		unavailable: problem.FulcioUnavailable, rejected: problem.FulcioRejected,
-		fix: "Check that this Sigstore trusts the OIDC issuer of your GitHub (the public one trusts github.com, not a GitHub Enterprise Server), that oidc-audience is the one it expects, and that the clock of a self-hosted runner is right.",
-	})
-}
-
 // service is how a Sigstore service is called in messages.
 type service struct {
-	name, fix             string // fix: what to do when it refuses
+	short, name, fix      string // fix: what to do when it refuses
 	unavailable, rejected problem.Code
 }
+
+var (
+	fulcioService = service{
+		short: "Fulcio", name: "Fulcio, the certificate authority,",
+		unavailable: problem.FulcioUnavailable, rejected: problem.FulcioRejected,
+		fix: "Check that this Sigstore trusts the OIDC issuer of your GitHub (the public one trusts github.com, not a GitHub Enterprise Server), that oidc-audience is the one it expects, and that the clock of a self-hosted runner is right.",
+	}
+	rekorService = service{
+		short: "Rekor", name: "Rekor, the transparency log,",
+		unavailable: problem.RekorUnavailable, rejected: problem.RekorRejected,
+		fix: tooLargeFix + " Else open an issue with the section \"Details\" of this log.",
+	}
+	timestampService = service{
+		short: "The timestamp authority", name: "The timestamp authority",
+		unavailable: problem.TimestampUnavailable, rejected: problem.TimestampUnavailable,
+		fix: "Check the timestamp authority in the signing config.",
+	}
+)
+
+const tooLargeFix = "An SBOM of several megabytes is too large for the public log: leave files out with `sbom-files: none`, attach it unsigned with `attach-sbom: referrer`, or use a Rekor of your own."
 
 // serviceGuard binds the requests of a library to ctx and turns their failures into
 // problems, here, where the service and its words are known. 409 passes: the log says so
@@ -104,6 +108,8 @@ func serviceGuard(ctx context.Context, rt http.RoundTripper, s service) http.Rou
 	return guard(func(req *http.Request) (*http.Response, error) {
 		resp, err := bound.RoundTrip(req)
 		switch {
+		case err != nil && ctx.Err() != nil && errors.Is(context.Cause(ctx), errKeyEnds):
+			return nil, s.down(req.URL.Host, fmt.Errorf("%w: %w", errKeyEnds, err))
 		case err != nil && ctx.Err() != nil:
 			return nil, context.Cause(ctx)
 		case err != nil:
@@ -134,8 +140,14 @@ func (g guard) RoundTrip(req *http.Request) (*http.Response, error) { return g(r
 
 func (s service) down(host string, err error) error {
 	why := "No connection to " + host + "."
+	if errors.Is(err, errKeyEnds) {
+		why = host + " gave no answer while there was time for one."
+	}
 	if serr, ok := errors.AsType[*transport.StatusError](err); ok {
 		why = fmt.Sprintf("%s kept answering %d %s.", host, serr.Status, http.StatusText(serr.Status))
+	}
+	if mayPass(err) {
+		err = &outage{s.short, err}
 	}
 	return &problem.Problem{
 		Code: s.unavailable,

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"testing"
+	"testing/synctest"
 
 	"seal-image/internal/attest"
 	"seal-image/internal/problem"
@@ -24,7 +25,7 @@ func answer(status int, body string) http.Handler {
 
 func TestServiceErrors(t *testing.T) {
 	t.Parallel()
-	const fulcio, rekor, tsa = "fulcio.example.com", "rekor.example.com", "tsa.example.com"
+
 	for name, c := range map[string]struct {
 		golden, host string
 		status       int
@@ -45,18 +46,21 @@ func TestServiceErrors(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			i := newInstance(t)
-			i.intercept[c.host] = answer(c.status, c.body)
-			o := options(t, i, token(t, claims(nil)))
-			if c.host == tsa {
-				o.Instance.FulcioURL, o.Instance.RekorURL = "", ""
-				o.Instance.SigningConfig = file(signingConfig(service(rekorURL, 1), service(tsaURL, 1), "ANY"))
-			}
-			bundles, err := newSigner(t, o).Sign(t.Context(), three(t)[:1])
-			goldenProblem(t, c.golden, err)
-			if len(bundles) > 0 {
-				t.Errorf("%d bundles", len(bundles))
-			}
+			synctest.Test(t, func(t *testing.T) {
+				sleepTo2026()
+				i := newServices(t)
+				i.network = once{i.network}
+				i.intercept[c.host] = answer(c.status, c.body)
+				o := options(t, i, token(t, claims(nil)))
+				if c.host == tsa {
+					o = withTimestamps(o)
+				}
+				bundles, err := newSigner(t, o).Sign(t.Context(), three(t)[:1])
+				goldenProblem(t, c.golden, err)
+				if len(bundles) > 0 {
+					t.Errorf("%d bundles", len(bundles))
+				}
+			})
 		})
 	}
 }

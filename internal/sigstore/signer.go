@@ -17,7 +17,6 @@ import (
 
 	protobundle "github.com/sigstore/protobuf-specs/gen/pb-go/bundle/v1"
 	"github.com/sigstore/sigstore-go/pkg/sign"
-	"golang.org/x/sync/errgroup"
 
 	"seal-image/internal/attest"
 	"seal-image/internal/problem"
@@ -38,6 +37,7 @@ type Options struct {
 	Transport http.RoundTripper                                                 // with retries
 	Log       *slog.Logger
 	Job       Job
+	Wait      time.Duration // how long an outage of Fulcio, Rekor or a timestamp authority is waited out
 }
 
 // Job is what the environment says of the job; the token's claims win over it.
@@ -50,8 +50,9 @@ type Job struct {
 
 // Signer signs and verifies for one run.
 type Signer struct {
-	options Options
-	trust   *trust
+	options  Options
+	trust    *trust
+	patience *patience
 
 	mu       sync.Mutex
 	services *services // known after the first use
@@ -66,7 +67,7 @@ func New(o Options) (*Signer, error) {
 		return nil, err
 	}
 	o.Format = cmp.Or(o.Format, attest.Both)
-	return &Signer{options: o, trust: t}, nil
+	return &Signer{options: o, trust: t, patience: &patience{limit: o.Wait, log: o.Log}}, nil
 }
 
 // Check implements [attest.Signer].
@@ -125,53 +126,6 @@ func (s *Signer) load(ctx context.Context) (*services, error) {
 	return services, nil
 }
 
-// maxSigning bounds the log requests under way at once; public Rekor limits requests by
-// address, and runners share theirs.
-const maxSigning = 6
-
-// Sign implements [attest.Signer]. When one statement fails, the others are finished all
-// the same: their entries may be in the log already, and the caller must learn of them.
-func (s *Signer) Sign(ctx context.Context, statements []*attest.Statement) ([]*attest.Bundle, error) {
-	services, err := s.load(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.fits(ctx, services, statements); err != nil {
-		return nil, err
-	}
-	key, err := s.certificate(ctx, services)
-	if err != nil {
-		return nil, err
-	}
-	bundles := make([]*attest.Bundle, len(statements))
-	errs := make([]error, len(statements))
-	var group errgroup.Group
-	group.SetLimit(maxSigning)
-	for i, st := range statements {
-		group.Go(func() error {
-			bundles[i], errs[i] = s.signOne(ctx, services, key, st)
-			return nil
-		})
-	}
-	_ = group.Wait() // the errors are in errs, one per statement
-	var public []*attest.Bundle
-	for _, b := range bundles {
-		if b != nil {
-			public = append(public, b)
-		}
-	}
-	return public, first(errs)
-}
-
-func first(errs []error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // signOne signs, logs and verifies one statement.
 func (s *Signer) signOne(ctx context.Context, services *services, key *certified, st *attest.Statement) (*attest.Bundle, error) {
 	start := time.Now()
@@ -206,7 +160,7 @@ func (s *Signer) log(ctx context.Context, services *services, key *certified, st
 		TimestampAuthorities: services.timestampAuthorities(ctx, s.options.Transport),
 		TransparencyLogs:     []sign.Transparency{services.log(ctx, s.options.Transport)},
 	}
-	made, err := guarded(func() (*protobundle.Bundle, error) { return sign.Bundle(content, key.Keypair, options) })
+	made, err := guarded(func() (*protobundle.Bundle, error) { return sign.Bundle(content, key, options) })
 	if !isExplained(ctx, err) && len(services.timestamp) > 0 { // the log explains itself
 		return nil, unreadable(problem.TimestampUnavailable, "The timestamp authority", "timestamp-url, or the signing config,", err)
 	}

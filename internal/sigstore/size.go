@@ -3,6 +3,7 @@ package sigstore
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 
 	"seal-image/internal/attest"
@@ -23,7 +24,7 @@ func (s *Signer) fits(ctx context.Context, services *services, statements []*att
 	for _, st := range statements {
 		// A log of version 1 gets the whole envelope, its payload in base64. Of what is
 		// signed as it is, it gets a hash, and one of version 2 never gets more.
-		size := base64.StdEncoding.EncodedLen(len(st.Payload)) + aroundPayload
+		size := requestSize(st)
 		if size <= warnPublicRequest || st.IsSimpleSigning() || !services.publicWholeLog() {
 			continue
 		}
@@ -35,6 +36,11 @@ func (s *Signer) fits(ctx context.Context, services *services, statements []*att
 	return nil
 }
 
+// requestSize is that of the request with the whole envelope.
+func requestSize(st *attest.Statement) int {
+	return base64.StdEncoding.EncodedLen(len(st.Payload)) + aroundPayload
+}
+
 func tooLarge(st *attest.Statement, size int) error {
 	return &problem.Problem{
 		Code: problem.SBOMTooLarge,
@@ -42,6 +48,18 @@ func tooLarge(st *attest.Statement, size int) error {
 		Why:  fmt.Sprintf("It has %.1f MiB, which makes a request of %.1f MiB; the log refuses more than 4 MiB. Nothing about this image was signed.", mib(len(st.Payload)), mib(size)),
 		Fix:  "Leave files out with `sbom-files: none`. Or sign for newer verifiers alone, in the log of version 2, which gets a hash:\n  signature-format: bundle\n  signing-config: signing_config_rekor_v2.v0.2.json\nOr attach the SBOM without signing it (`attach-sbom: referrer`), or use a Rekor of your own: fulcio-url, rekor-url and trusted-root.",
 	}
+}
+
+// perhapsTooLarge adds to an outage what it may be instead.
+func perhapsTooLarge(err error) error {
+	p, ok := errors.AsType[*problem.Problem](err)
+	if !ok {
+		return err
+	}
+	out := *p
+	out.Why += " It answers smaller requests."
+	out.Fix = tooLargeFix
+	return &out
 }
 
 func mib(bytes int) float64 { return float64(bytes) / (1 << 20) }

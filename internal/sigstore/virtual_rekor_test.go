@@ -43,6 +43,10 @@ func (i *instance) record(req *http.Request) (int, []byte, http.Header, error) {
 	if err != nil {
 		return 0, nil, nil, err
 	}
+	if _, known := i.posted[uuid]; known {
+		return http.StatusConflict, []byte(`{"code":409,"message":"an equivalent entry already exists"}`),
+			http.Header{"Location": {"/api/v1/log/entries/" + uuid}}, nil
+	}
 	i.posted[uuid] = answer
 	i.proposed = append(i.proposed, raw)
 	return http.StatusCreated, answer, http.Header{"Etag": {uuid}, "Location": {"/api/v1/log/entries/" + uuid}}, nil

@@ -98,7 +98,12 @@ func (d direct) RoundTrip(req *http.Request) (*http.Response, error) {
 	asked := req.Clone(req.Context())
 	asked.Host = req.URL.Host
 	d.services.ServeHTTP(answer, asked)
-	return answer.Result(), nil
+	if err := req.Context().Err(); err != nil {
+		return nil, err
+	}
+	resp := answer.Result()
+	resp.Request = req
+	return resp, nil
 }
 
 // once gives up as our transport does, but at once.

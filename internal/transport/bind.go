@@ -7,10 +7,14 @@ import (
 )
 
 // Bind makes every request through next end with ctx as well. It is for libraries that
-// build their requests without the caller's context.
+// build their requests without the caller's context. What [Once] says of ctx is said of them.
 func Bind(ctx context.Context, next http.RoundTripper) http.RoundTripper {
 	return roundTripper(func(req *http.Request) (*http.Response, error) {
-		bound, cancel := context.WithCancelCause(req.Context())
+		own := req.Context()
+		if ctx.Value(onceKey{}) != nil {
+			own = Once(own)
+		}
+		bound, cancel := context.WithCancelCause(own)
 		stop := context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })
 		resp, err := next.RoundTrip(req.WithContext(bound)) //nolint:contextcheck // it inherits both
 		if err != nil {

@@ -51,15 +51,15 @@ func (s *stack) persist(req *http.Request) (*http.Response, error) {
 		if err != nil && ctx.Err() != nil {
 			return nil, interrupted(err, last)
 		}
-		again, wait := err != nil && isPassing(err), backOff(attempt)
+		wait := backOff(attempt)
 		if err == nil {
-			if again = mayRecover(resp.StatusCode); s.pauses.note(req.URL.Host, resp) {
+			if s.pauses.note(req.URL.Host, resp) {
 				wait = 0
 			}
 			err = status(resp, req)
 		}
 		last = counted(err, attempt, time.Since(start))
-		if !again || attempt == limit {
+		if attempt == limit || !IsPassing(err) {
 			return nil, last
 		}
 		if err := Wait(ctx, wait); err != nil {
@@ -86,9 +86,12 @@ func mayRecover(status int) bool {
 	return status != http.StatusNotImplemented && status != http.StatusHTTPVersionNotSupported
 }
 
-// isPassing reports whether a request that got no answer may get one if it is sent again.
-// A certificate does not get better, nor does a server that speaks plain http.
-func isPassing(err error) bool {
+// IsPassing reports whether a request that failed may succeed if it is sent again. A
+// certificate does not get better, nor does a server that speaks plain http.
+func IsPassing(err error) bool {
+	if failed, ok := errors.AsType[*StatusError](err); ok {
+		return cannotServe(failed.Status) && mayRecover(failed.Status)
+	}
 	var (
 		refused   *RefusedError
 		untrusted *tls.CertificateVerificationError
