@@ -11,7 +11,7 @@ export GOFLAGS     := -trimpath -buildvcs=false
 export GOWORK      := off
 
 BIN     := $(CURDIR)/.bin
-MODULES := . internal/sandbox internal/peers internal/peers/cosign24 internal/peers/cosign26 internal/peers/gh internal/peers/sbomtools testdata/images/hello
+MODULES := . internal/sandbox internal/peers internal/peers/cosign24 internal/peers/cosign26 internal/peers/gh internal/peers/sbomtools internal/peers/summary testdata/images/hello
 
 # The first test compiles the sandbox and cosign, which takes minutes with a cold cache.
 TEST := go test -timeout 40m
@@ -23,10 +23,17 @@ ACTIONLINT := $(BIN)/v1.7.12/actionlint
 GOFUMPT    := $(BIN)/v0.12.0/gofumpt
 GOVULN     := $(BIN)/v1.9.0/govulncheck
 
-.PHONY: demo image test test-matrix test-load test-mutants fuzz conformance-client golden race lint tidy vuln ci clean
+.PHONY: demo summary-picture image test test-matrix test-load test-mutants fuzz conformance-client golden race lint tidy vuln ci clean
 
 demo: ## seal a two-platform image on a real Sigstore on loopback, and verify it
 	go run ./internal/demo
+
+SUMMARY_OUT ?= $(BIN)/summary
+
+summary-picture: ## the demo's job summary as GitHub shows it, in SUMMARY_OUT.png; needs chromium
+	go run ./internal/demo -summary $(SUMMARY_OUT).md
+	cd internal/peers/summary && go run . < $(SUMMARY_OUT).md > $(SUMMARY_OUT).html
+	chromium --headless --no-sandbox --hide-scrollbars --window-size=1000,900 --screenshot=$(SUMMARY_OUT).png file://$(SUMMARY_OUT).html
 
 test: ## unit and script tests of all modules; scripts wait more than they compute
 	$(TEST) -parallel 6 ./...
@@ -38,6 +45,7 @@ MATRIX_OUT ?= $(BIN)/matrix.md
 test-matrix: ## every pinned cosign and actions/attest judge, and SBOM tools judge the documents
 	MATRIX_OUT=$(MATRIX_OUT) $(TEST) -count=1 -tags matrix -v ./internal/matrix
 	$(TEST) -count=1 -tags matrix -run TestJudges -v ./internal/sbom
+	cd internal/peers/summary && $(TEST) -count=1 ./...
 
 test-load: ## 20 runs seal one digest at the same time, 10 times; nothing is lost
 	$(TEST) -count=1 -tags load -v ./internal/load

@@ -84,7 +84,7 @@ func publish(ctx context.Context, cfg *config.Config, job *runner.Job, res *atte
 		errs = append(errs, err)
 	}
 	if cfg.Summary {
-		errs = append(errs, job.AddSummary(report.Summary(res, cmp.Or(errs...))))
+		errs = append(errs, job.AddSummary(report.Summary(res, circumstances(cfg, job), cmp.Or(errs...))))
 	}
 	if err := cmp.Or(errs...); err != nil {
 		job.Note(report.Public(res))
@@ -99,4 +99,17 @@ func publish(ctx context.Context, cfg *config.Config, job *runner.Job, res *atte
 	}
 	declareImage(ctx, job, res)
 	return nil
+}
+
+// circumstances are what the summary says beside the result.
+func circumstances(cfg *config.Config, job *runner.Job) report.Job {
+	out := report.Job{
+		RunURL:      cfg.Job.RunURL,
+		Action:      cfg.Job.Action,
+		OwnSigstore: cfg.Sigstore.TUFURL != nil || cfg.Sigstore.TrustedRoot.JSON != nil,
+	}
+	for _, t := range job.Timings() {
+		out.Steps = append(out.Steps, report.Step{Title: t.Step, Took: t.Took})
+	}
+	return out
 }

@@ -69,6 +69,8 @@ func TestScript(t *testing.T) {
 			"spdx":           checkSPDX,
 			"predicate":      showPredicate,
 			"entry":          entry,
+			"paste":          paste,
+			"summary":        showSummary,
 		},
 	})
 }

@@ -20,6 +20,7 @@ type Job struct {
 	Temp      string // absolute path of a folder for this job; the system's where the runner mounts none
 	Actor     string // login of who started the run
 	RunURL    string // the page of the run; "" if the runner does not say which it is
+	Action    string // this action as the step names it, e.g. "acme/seal-image@v1"; "" if the runner does not say
 	ID        string // of the job in its workflow, which all jobs of a matrix share
 
 	Repository string // whose workflow runs, as owner/name
@@ -76,6 +77,9 @@ func (r *reader) job() Job {
 	}
 	if job.Repository != "" && job.RunID != "" {
 		job.RunURL = job.ServerURL + "/" + job.Repository + "/actions/runs/" + job.RunID
+	}
+	if repository, ref := r.getenv("GITHUB_ACTION_REPOSITORY"), r.getenv("GITHUB_ACTION_REF"); repository != "" && ref != "" {
+		job.Action = repository + "@" + ref
 	}
 	job.MaxRetention, _ = strconv.Atoi(r.getenv("GITHUB_RETENTION_DAYS")) // 0 is unknown
 	// Runners before v2.328 name a folder that they do not mount:

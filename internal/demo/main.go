@@ -1,11 +1,13 @@
 // Command demo shows the main job on this machine alone: it starts a real Sigstore and a
 // registry on loopback, pushes a two-platform image, runs the action as the GitHub runner
-// would, and has others verify the result. `make demo` runs it.
+// would, and has others verify the result. `make demo` runs it. With -summary FILE it leaves
+// the summary of the job there.
 package main
 
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"maps"
 	"os"
@@ -22,7 +24,9 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx)
+	summary := flag.String("summary", "", "file for the job summary")
+	flag.Parse()
+	err := run(ctx, *summary)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "demo:", err)
@@ -30,8 +34,8 @@ func main() {
 	}
 }
 
-func run(ctx context.Context) (err error) {
-	d := &demo{start: time.Now()}
+func run(ctx context.Context, summary string) (err error) {
+	d := &demo{start: time.Now(), summary: summary}
 	d.dir, err = os.MkdirTemp("", "seal-image-demo-")
 	if err != nil {
 		return err
@@ -66,6 +70,7 @@ func run(ctx context.Context) (err error) {
 // demo is what the steps hand over to each other.
 type demo struct {
 	start   time.Time
+	summary string // file for the job summary; empty: none
 	dir     string
 	action  string // executable
 	tools   *harness.Tools
@@ -128,6 +133,9 @@ func (d *demo) seal(ctx context.Context) error {
 	if d.outputs, err = runner.Outputs(); err != nil {
 		return err
 	}
+	if err := d.keepSummary(runner); err != nil {
+		return err
+	}
 	fmt.Println("\nOutputs of the step:")
 	for _, name := range slices.Sorted(maps.Keys(d.outputs)) {
 		value := d.outputs[name]
@@ -137,6 +145,17 @@ func (d *demo) seal(ctx context.Context) error {
 		fmt.Printf("  %-24s %s\n", name, value)
 	}
 	return nil
+}
+
+func (d *demo) keepSummary(runner *harness.Runner) error {
+	if d.summary == "" {
+		return nil
+	}
+	markdown, err := os.ReadFile(runner.Summary)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(d.summary, markdown, 0o644)
 }
 
 func (d *demo) verify(ctx context.Context) error {

@@ -1,58 +1,140 @@
 package report
 
 import (
+	"html"
+	"net/url"
 	"strings"
+	"unicode"
 )
 
-// text escapes what Markdown and HTML would take for markup.
+// maxShown bounds foreign text in a line, in characters.
+const maxShown = 512
+
+// text is foreign text for a line of prose or a cell of a table: no markup of Markdown or
+// HTML, no address that becomes a link, no mention, issue or formula. GitHub looks for the
+// last three in what a document shows, where a backslash no longer helps; an element between
+// the sign and its word does.
+// Source: https://docs.github.com/get-started/writing-on-github/working-with-advanced-formatting/writing-mathematical-expressions
 func text(s string) string {
 	var b strings.Builder
-	for _, r := range oneLine(s) {
+	number := true // so far: with a dot, it would begin a list
+	for _, r := range shown(s) {
 		switch {
-		case r == '<':
-			b.WriteString("&lt;")
-		case r == '>':
-			b.WriteString("&gt;")
-		case r == '&':
-			b.WriteString("&amp;")
-		case strings.ContainsRune("\\`*_{}[]()#+-!|~@", r):
+		case r == '.' && number:
+			b.WriteString(`\.`)
+		case strings.ContainsRune("<>&", r):
+			b.WriteString(html.EscapeString(string(r)))
+		case strings.ContainsRune("@#$", r):
+			b.WriteString("<span>" + string(r) + "</span>")
+		case strings.ContainsRune("\\`*_{}[]()+-=!|~", r):
 			b.WriteRune('\\')
 			b.WriteRune(r)
 		default:
 			b.WriteRune(r)
 		}
+		number = number && unicode.IsDigit(r)
+	}
+	return addresses.Replace(b.String())
+}
+
+// addresses breaks what would become a link.
+var addresses = strings.NewReplacer("://", `\://`, "www.", `www\.`, "WWW.", `WWW\.`)
+
+// code is an inline code span, also within a table.
+func code(s string) string {
+	s = strings.NewReplacer("`", "'", "|", "¦").Replace(shown(s))
+	if strings.TrimSpace(s) == "" {
+		return "–"
+	}
+	return "`" + s + "`"
+}
+
+// htmlText is foreign text within an element of HTML.
+func htmlText(s string) string {
+	return "<code>" + html.EscapeString(shown(s)) + "</code>"
+}
+
+// maxProse bounds the text of an error, in bytes.
+const maxProse = 128 << 10
+
+// paragraphs keeps the lines of a text; those that would be too much are counted.
+func paragraphs(s string) string {
+	var b strings.Builder
+	lines := strings.Split(s, "\n")
+	for i, line := range lines {
+		if b.Len() > maxProse {
+			b.WriteString("  \n" + more(len(lines)-i))
+			break
+		}
+		if i > 0 {
+			b.WriteString("  \n")
+		}
+		b.WriteString(text(strings.TrimSpace(line)))
 	}
 	return b.String()
 }
 
-func paragraphs(s string) string {
-	lines := strings.Split(s, "\n")
-	for i, line := range lines {
-		lines[i] = text(line)
+// fenced is a block of code that its content cannot close.
+func fenced(language, content string) string {
+	if len(content) > maxProse {
+		content = strings.ToValidUTF8(content[:maxProse], "") + "\n…"
 	}
-	return strings.Join(lines, "  \n")
+	fence := "```"
+	for strings.Contains(content, fence) && len(fence) < maxFence {
+		fence += "`"
+	}
+	content = strings.ReplaceAll(content, fence, strings.Repeat("'", len(fence)))
+	return fence + language + "\n" + strings.Map(visible, content) + "\n" + fence + "\n"
 }
 
-// code is an inline code span, also within a table.
-func code(s string) string {
-	return "`" + strings.NewReplacer("`", "'", "|", "¦").Replace(oneLine(s)) + "`"
-}
+// maxFence bounds the row of backticks around code, in which a longer one is changed.
+const maxFence = 8
 
-// fenced is text within a fenced block: it cannot close it.
-func fenced(s string) string { return strings.ReplaceAll(s, "```", "'''") }
-
-// link is the target of a link in angle brackets.
-func link(s string) string {
-	return strings.NewReplacer("<", "%3C", ">", "%3E", "|", "%7C", "\n", "", "\r", "").Replace(s)
-}
-
-func oneLine(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return ' '
-		}
+// visible keeps line breaks and tabs.
+func visible(r rune) rune {
+	if r == '\n' || r == '\t' {
 		return r
-	}, s)
+	}
+	return seen(r)
+}
+
+// link shows text that is Markdown already and leads to a page; what is no address of one is
+// not linked.
+func link(shown, target string) string {
+	u, err := url.Parse(target)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
+		return shown
+	}
+	return "[" + shown + "](<" + strings.NewReplacer("<", "%3C", ">", "%3E", "|", "%7C", "`", "%60", `\`, "%5C", " ", "%20").Replace(u.String()) + ">)"
+}
+
+// shown is s in one line of limited length, without what changes how its neighbours look.
+func shown(s string) string {
+	s = strings.Map(seen, s)
+	if runes := []rune(s); len(runes) > maxShown {
+		return string(runes[:maxShown]) + "…"
+	}
+	return s
+}
+
+// seen replaces control characters, line breaks among them, by a space, and what is not seen
+// itself, such as a change of direction, by a sign that there was something.
+func seen(r rune) rune {
+	switch {
+	case unicode.IsControl(r) || r == '\u2028' || r == '\u2029':
+		return ' '
+	case unicode.In(r, unicode.Cf, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector):
+		return unicode.ReplacementChar
+	}
+	return r
+}
+
+// folded is a part that the reader opens. The title is HTML.
+func folded(title, content string) string {
+	if content == "" {
+		return ""
+	}
+	return "<details><summary>" + title + "</summary>\n\n" + strings.TrimRight(content, "\n") + "\n\n</details>\n\n"
 }
 
 // bounded cuts at a line.
@@ -60,6 +142,5 @@ func bounded(s string) string {
 	if len(s) <= maxSummary {
 		return s
 	}
-	cut := strings.LastIndexByte(s[:maxSummary], '\n')
-	return s[:cut+1] + "\nThe rest is in `" + ResultsFile + "`.\n"
+	return s[:strings.LastIndexByte(s[:maxSummary], '\n')+1]
 }

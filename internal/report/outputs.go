@@ -82,11 +82,6 @@ func verifyCommand(s *attest.Seal, id attest.Identity) string {
 	return "cosign verify " + policy(id) + " " + quote(s.Subject.Ref.String())
 }
 
-// attestationCommand is a line that prints the SBOM or the provenance of one digest.
-func attestationCommand(ref, kind string, id attest.Identity) string {
-	return "cosign verify-attestation --type " + kind + " " + policy(id) + " " + quote(ref)
-}
-
 func policy(id attest.Identity) string {
 	return "--certificate-identity " + quote(id.SAN) +
 		" --certificate-oidc-issuer " + quote(id.Issuer) +

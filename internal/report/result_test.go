@@ -88,6 +88,7 @@ type how struct {
 	noSBOM   bool
 	proven   []byte // the predicate of provenance
 	plain    bool   // documents as referrer and under a tag
+	packages int    // that each document lists; default: another number is counted, none listed
 	attached int    // attachments that were made, -1: none; default: all
 	existing int    // bundles that were signed before
 	refused  bool   // the registry takes no tags of cosign
@@ -112,7 +113,11 @@ func (m *sealer) dry(s *attest.Subject, h how) *attest.Seal {
 		sbom := &attest.SBOM{Image: img, Packages: 100 + i}
 		for _, f := range formats {
 			attestable = attestable || f.PredicateType() != ""
-			sbom.Documents = append(sbom.Documents, attest.Document{Format: f, Bytes: fmt.Appendf(nil, `{"n":%d,"of":%q,"as":%q}`, i, img.Ref, f)})
+			content := fmt.Appendf(nil, `{"n":%d,"of":%q,"as":%q%s}`, i, img.Ref, f, spdxPackages(h.packages, i))
+			sbom.Documents = append(sbom.Documents, attest.Document{Format: f, Bytes: content})
+		}
+		if h.packages > 0 {
+			sbom.Packages = h.packages
 		}
 		seal.SBOMs = append(seal.SBOMs, sbom)
 	}
@@ -126,6 +131,32 @@ func (m *sealer) dry(s *attest.Subject, h how) *attest.Seal {
 		seal.SBOMs = append(seal.SBOMs, sbom)
 	}
 	return seal
+}
+
+// spdxPackages is the member of a document that lists n packages; the last one is that of the
+// platform, the others are in all. Their types and licenses are foreign text.
+func spdxPackages(n, platform int) string {
+	if n == 0 {
+		return ""
+	}
+	types := []string{"deb", "npm", "golang", "npm", "x|`<script>@octocat #1"}
+	if n > 10 {
+		types = nil
+		for i := range 12 {
+			types = append(types, fmt.Sprintf("type%d", i))
+		}
+	}
+	licenses := []string{"MIT", "Apache-2.0 OR MIT", "NOASSERTION", "LicenseRef-evil|`</summary>"}
+	var b strings.Builder
+	for i := range n {
+		name := i
+		if i == n-1 {
+			name += 1000 * (platform + 1)
+		}
+		fmt.Fprintf(&b, `,{"name":"p%d","licenseDeclared":%q,"externalRefs":[{"referenceLocator":%q}]}`,
+			name, licenses[i%len(licenses)], fmt.Sprintf("pkg:%s/p%d", types[i%len(types)], name))
+	}
+	return `,"packages":[` + b.String()[1:] + `]`
 }
 
 // seal is the seal of a run that signed all statements.
@@ -180,9 +211,17 @@ func (m *sealer) attach(seal *attest.Seal, a *attest.Attachment, h how) {
 		a.State = attest.New
 	}
 	// One that is stored, and could not be made visible, is known too.
-	a.Manifest = manifestIn(a.About.Ref.Context().Name(), fmt.Sprintf("%02x", m.manifests), types.OCIManifestSchema1)
+	a.Manifest = manifestIn(a.About.Ref.Context().Name(), fmt.Sprintf("%0*x", width(m.manifests), m.manifests), types.OCIManifestSchema1)
 	m.manifests++
 	seal.Attachments = append(seal.Attachments, a)
+}
+
+// width of a number in hexadecimal digits of which 64 are a digest.
+func width(n int) int {
+	if n < 256 {
+		return 2
+	}
+	return 8
 }
 
 func forms(st *attest.Statement, f attest.SignatureFormat) []attest.Form {
@@ -230,7 +269,7 @@ func several(t *testing.T) *attest.Result {
 }
 
 // evil is text that means something to Markdown, HTML, tables, JSON and file systems.
-const evil = "v8|`<script>alert(1)</script>\n| **a** [b](https://evil.dev) é\u2028🚀 ../../x @octocat\r```\n# c"
+const evil = "v8|`<script>alert(1)</script>\n| **a** [b](https://evil.dev) é\u2028🚀 ../../x @octocat\r```\n# c #123 www.evil.dev x@evil.dev $y$ [z](javascript:alert(1)) \u202e\\"
 
 // foreign is the result of a run on an image and a Sigstore that say such things.
 func foreign(t *testing.T, attached int) *attest.Result {

@@ -1,11 +1,10 @@
 package report
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
+	"time"
 
 	"seal-image/internal/attest"
 	"seal-image/internal/problem"
@@ -14,193 +13,172 @@ import (
 // maxSummary keeps the summary below the 1 MiB at which GitHub drops all of it.
 const maxSummary = 900 << 10
 
+// Job is what the summary says of a run beside its result.
+type Job struct {
+	RunURL      string // page of the run; may be empty
+	Action      string // this action as `uses:` names it, e.g. "acme/seal-image@v1"; may be empty
+	OwnSigstore bool   // not the public one: whom to trust has to be told to verifiers
+	Steps       []Step // those that were done, in their order
+}
+
+// Step is a step of the run.
+type Step struct {
+	Title string
+	Took  time.Duration
+}
+
+// room is how much of a result is shown: how many images, how many more in a line each, and
+// how many rows of other tables. The widest room that fits is found by trying.
+type room struct{ images, lines, rows int }
+
+var rooms = []room{{10_000, 0, 200}, {100, 2000, 100}, {20, 2000, 60}, {10, 2000, 20}, {5, 1000, 10}, {1, 500, 5}, {0, 100, 5}}
+
+// summary writes the Markdown of one room.
+type summary struct {
+	out strings.Builder
+	room
+	res      *attest.Result
+	job      Job
+	contents map[*attest.Seal]*contents
+}
+
+func (s *summary) add(markdown string) { s.out.WriteString(markdown) }
+
+func (s *summary) addf(format string, args ...any) { fmt.Fprintf(&s.out, format, args...) }
+
 // Summary is the Markdown of the job summary. err is how the run ended. Foreign text is
-// escaped; what would not fit is cut with a note.
-func Summary(res *attest.Result, err error) string {
-	var b strings.Builder
-	if err != nil {
-		failure(&b, res, problem.From(err))
-		return bounded(b.String())
-	}
+// escaped; of what would not fit, tables are cut first, then images.
+func Summary(res *attest.Result, job Job, err error) string {
+	found := map[*attest.Seal]*contents{}
+	known := map[*byte]*listed{}
 	for _, s := range res.Seals {
-		if s.Signature() == nil {
-			fmt.Fprintf(&b, "### Dry run: %s was not signed\n\n", code(s.Subject.Ref.String()))
-			platforms(&b, s)
+		found[s] = contentsOf(s, known)
+	}
+	var out string
+	for _, r := range rooms {
+		s := &summary{room: r, res: res, job: job, contents: found}
+		if err != nil {
+			s.failure(problem.From(err))
+		}
+		s.images(err)
+		s.end()
+		if out = s.out.String(); len(out) <= maxSummary {
+			break
+		}
+	}
+	return out
+}
+
+// images shows those that are sealed or, in a dry run, would be; others are part of a failure.
+func (s *summary) images(err error) {
+	var lines []string
+	shown := 0
+	for _, seal := range s.res.Seals {
+		switch signed := seal.Signature() != nil; {
+		case seal.Err != nil || !signed && err != nil:
 			continue
+		case shown >= s.room.images:
+			lines = append(lines, s.line(seal))
+		case signed:
+			s.success(seal)
+		default:
+			s.dryRun(seal)
 		}
-		success(&b, s)
+		shown++
 	}
-	if a := res.Artifact; a != nil {
-		fmt.Fprintf(&b, "The files are kept with the run as [%s](<%s>).\n", text(a.Name), link(a.URL))
-	}
-	return bounded(b.String())
-}
-
-func success(b *strings.Builder, s *attest.Seal) {
-	fmt.Fprintf(b, "### Sealed %s\n\n", code(name(s.Subject)))
-	platforms(b, s)
-	id := s.Signature().Bundle.Signer
-	fmt.Fprintf(b, "Signed by %s of repository %s, issuer %s.\n\n", code(id.SAN), code(id.Repository), code(id.Issuer))
-	entries(b, s)
-	fmt.Fprintf(b, "Verify with cosign 3:\n\n```sh\n%s\n", fenced(verifyCommand(s, id)))
-	for _, bundle := range s.Bundles {
-		if kind := attestationTypes[bundle.Statement.PredicateType]; kind != "" {
-			fmt.Fprintf(b, "%s\n", fenced(attestationCommand(bundle.Statement.About.Ref.String(), kind, id)))
+	if len(lines) > 0 {
+		heading := fmt.Sprintf("%d images more", len(lines))
+		if len(lines) == shown {
+			heading = fmt.Sprintf("%d images", shown)
 		}
+		s.addf("### %s\n\n", heading)
+		s.table("| image | digest | packages | log&nbsp;entry |\n| --- | --- | --: | --- |\n", lines, s.lines)
 	}
-	b.WriteString("```\n\n")
 }
 
-// attestationTypes are cosign's names of predicate types.
-var attestationTypes = map[string]string{
-	attest.SPDXPredicateType:       "spdxjson",
-	attest.CycloneDXPredicateType:  "cyclonedx",
-	attest.ProvenancePredicateType: "slsaprovenance1",
+// line is an image in a row of a table.
+func (s *summary) line(seal *attest.Seal) string {
+	logged := "not signed"
+	if a := seal.Signature(); a != nil {
+		logged = entry(a.Bundle.Entry)
+	}
+	return fmt.Sprintf("| %s | %s | %s | %s |\n", code(title(seal.Subject)), code(short(seal.Subject.Manifest)), s.contents[seal].count(), logged)
 }
 
-// failure says what went wrong and, above all, what is public already.
-func failure(b *strings.Builder, res *attest.Result, p *problem.Problem) {
-	outcome := "Not sealed"
-	if p.Code.Exit() == problem.ArtifactFailed.Exit() && sealed(res) {
-		outcome = "Sealed, but the step failed"
+// end shows what is about all images.
+func (s *summary) end() {
+	if a := s.res.Artifact; a != nil {
+		s.addf("The files are kept with the run as %s.\n\n", link(text(a.Name), a.URL))
 	}
-	fmt.Fprintf(b, "### %s: %s\n\n", outcome, text(p.What))
-	fmt.Fprintf(b, "%s\n\n```text\n%s\n```\n\n", paragraphs(p.Why), fenced(p.Fix))
-	entered, attached := public(res)
-	if len(entered) == 0 {
-		fmt.Fprintf(b, "No new signature is known to be in the transparency log, and %s attached.\n", unsigned(res))
+	if len(s.job.Steps) == 0 {
 		return
 	}
-	fmt.Fprintf(b, "**Already public**: %d new entries are in the transparency log for good. %d of them are attached to an image, and a verifier may accept those.\n\n", len(entered), attached)
-	for _, s := range res.Seals {
-		if len(s.Bundles) > 0 {
-			fmt.Fprintf(b, "#### %s\n\n", code(name(s.Subject)))
-			entries(b, s)
-		}
+	var lines []string
+	var total time.Duration
+	for _, step := range s.job.Steps {
+		total += step.Took
+		lines = append(lines, fmt.Sprintf("| %s | %s |\n", text(step.Title), seconds(step.Took)))
 	}
+	steps := &summary{room: s.room}
+	steps.table("| step | took |\n| --- | --: |\n", lines, len(lines))
+	s.add(folded("Took "+seconds(total), steps.out.String()))
+}
+
+// table writes rows, at most so many.
+func (s *summary) table(head string, rows []string, most int) {
+	if len(rows) == 0 {
+		return
+	}
+	s.add(head)
+	for _, row := range rows[:min(len(rows), most)] {
+		s.add(row)
+	}
+	s.add("\n")
+	if left := len(rows) - most; left > 0 {
+		s.add(more(left) + "\n\n")
+	}
+}
+
+// more says what is left out.
+func more(n int) string { return fmt.Sprintf("%d more, all in `%s`.", n, ResultsFile) }
+
+// seconds is a duration for people.
+func seconds(d time.Duration) string {
+	if d < time.Minute {
+		return fmt.Sprintf("%.1f s", d.Seconds())
+	}
+	d = d.Round(time.Second)
+	return fmt.Sprintf("%d min %d s", int(d.Minutes()), int(d.Seconds())%60)
+}
+
+// size is a number of bytes for people.
+func size(n int) string {
+	switch {
+	case n < 1<<10:
+		return fmt.Sprintf("%d B", n)
+	case n < 1<<20:
+		return fmt.Sprintf("%.1f KiB", float64(n)/(1<<10))
+	}
+	return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
+}
+
+// title is an image without its digest.
+func title(s *attest.Subject) string {
+	if len(s.Tags) == 0 {
+		return s.Ref.Context().Name()
+	}
+	return s.Ref.Context().Name() + ":" + strings.Join(s.Tags, ",")
+}
+
+// name is an image with its digest.
+func name(s *attest.Subject) string {
+	if len(s.Tags) == 0 {
+		return s.Ref.String()
+	}
+	return title(s) + "@" + s.Ref.DigestStr()
 }
 
 // sealed reports whether every image has its signature, which what comes later cannot undo.
 func sealed(res *attest.Result) bool {
 	return len(res.Seals) > 0 && !slices.ContainsFunc(res.Seals, func(s *attest.Seal) bool { return s.Err != nil || s.Signature() == nil })
 }
-
-// unsigned says what a run has attached that has signed nothing.
-func unsigned(res *attest.Result) string {
-	n := 0
-	for _, s := range res.Seals {
-		for _, a := range s.Attachments {
-			if a.State == attest.New {
-				n++
-			}
-		}
-	}
-	if n == 0 {
-		return "nothing was"
-	}
-	return fmt.Sprintf("%d unsigned documents or earlier signatures were", n)
-}
-
-// Public is a line that says what a failed run had made public; empty if it is not known
-// to have made anything so.
-func Public(res *attest.Result) string {
-	entered, attached := public(res)
-	if len(entered) == 0 {
-		return ""
-	}
-	return fmt.Sprintf("Already public: log entries %s, of which %d are attached to an image.", strings.Join(entered, ", "), attached)
-}
-
-// public returns the log indexes of what this run has signed, and how many of them can be
-// found from the image.
-func public(res *attest.Result) (entered []string, attached int) {
-	for _, s := range res.Seals {
-		for _, b := range s.Bundles {
-			if b.Existing {
-				continue
-			}
-			entered = append(entered, strconv.FormatInt(b.Entry.Index, 10))
-			if len(places(s, b)) > 0 {
-				attached++
-			}
-		}
-	}
-	return entered, attached
-}
-
-// places says where a bundle can be found, e.g. "bundle `sha256:...`".
-func places(s *attest.Seal, b *attest.Bundle) []string {
-	var out []string
-	for _, a := range s.AttachmentsOf(b) {
-		if a.InRegistry() {
-			out = append(out, string(a.Form)+" "+code(short(a.Manifest)))
-		}
-	}
-	return out
-}
-
-func name(s *attest.Subject) string {
-	if len(s.Tags) == 0 {
-		return s.Ref.String()
-	}
-	return s.Ref.Context().Name() + ":" + strings.Join(s.Tags, ",") + "@" + s.Ref.DigestStr()
-}
-
-func platforms(b *strings.Builder, s *attest.Seal) {
-	b.WriteString("| platform | digest | packages |\n| --- | --- | --- |\n")
-	for _, img := range s.Subject.Images {
-		packages := "–"
-		if sbom := sbomOf(s, img); sbom != nil {
-			packages = fmt.Sprint(sbom.Packages)
-		}
-		fmt.Fprintf(b, "| %s | %s | %s |\n", text(img.Platform.String()), code(img.Ref.DigestStr()), packages)
-	}
-	b.WriteString("\n")
-}
-
-func entries(b *strings.Builder, s *attest.Seal) {
-	b.WriteString("| statement | about | log entry | attached as |\n| --- | --- | --- | --- |\n")
-	for _, bundle := range s.Bundles {
-		st := bundle.Statement
-		of := text(st.Platform)
-		if of == "" && st.About.MediaType.IsIndex() {
-			of = "index"
-		}
-		attached := strings.Join(places(s, bundle), ", ")
-		if attached == "" && slices.ContainsFunc(s.AttachmentsOf(bundle), func(a *attest.Attachment) bool { return a.State == attest.Skipped }) {
-			attached = "refused by the registry"
-		}
-		attached = cmp.Or(attached, "not attached")
-		if bundle.Existing {
-			attached += " (signed before)"
-		}
-		fmt.Fprintf(b, "| %s | %s %s | %s | %s |\n", kind(st), of, code(short(st.About)), entry(bundle.Entry), attached)
-	}
-	b.WriteString("\n")
-}
-
-// entry is the index in the log, with a link where there is something to look at.
-func entry(e attest.LogEntry) string {
-	if e.URL == "" {
-		return strconv.FormatInt(e.Index, 10)
-	}
-	return fmt.Sprintf("[%d](<%s>)", e.Index, link(e.URL))
-}
-
-// kind names a statement for people.
-func kind(st *attest.Statement) string {
-	switch {
-	case st.IsSimpleSigning():
-		return "signature (for older verifiers)"
-	case st.IsSignature():
-		return "signature"
-	case st.IsProvenance():
-		return "provenance"
-	case st.PredicateType == attest.CycloneDXPredicateType:
-		return "SBOM (CycloneDX)"
-	default:
-		return "SBOM (SPDX)"
-	}
-}
-
-func short(m attest.Manifest) string { return "sha256:" + m.Digest().Hex[:12] }

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -16,6 +17,12 @@ import (
 )
 
 var proof = []byte("{}")
+
+// job is that of all summaries here.
+var job = report.Job{
+	RunURL: "https://github.com/acme/app/actions/runs/123456789", Action: "acme/seal-image@v1",
+	Steps: []report.Step{{"Check permissions", 1234 * time.Millisecond}, {"Sign and log", 99 * time.Second}},
+}
 
 // denied is how runs fail here.
 func denied() *problem.Problem {
@@ -46,6 +53,22 @@ func kept(res *attest.Result, name string) *attest.Result {
 	return res
 }
 
+// unstamped is the result of a run that was logged by Rekor 2.
+func unstamped(res *attest.Result) *attest.Result {
+	for _, b := range res.Seals[0].Bundles {
+		b.Entry.IntegratedTime, b.Entry.URL = time.Time{}, ""
+	}
+	return res
+}
+
+// signedBy is the result of a run of another workflow.
+func signedBy(res *attest.Result, san string) *attest.Result {
+	for _, b := range res.Seals[0].Bundles {
+		b.Signer.SAN = san
+	}
+	return res
+}
+
 func TestSummary(t *testing.T) {
 	t.Parallel()
 	withoutTag := plain()
@@ -53,10 +76,14 @@ func TestSummary(t *testing.T) {
 	failed := fmt.Errorf("attach: %w", denied())
 	only := one(t, plain(), how{existing: 3, attached: -1})
 	onlyDocuments := one(t, plain(), how{existing: 3, plain: true, err: failed})
+	own := job
+	own.OwnSigstore, own.Action = true, ""
 	for name, tt := range map[string]struct {
 		res *attest.Result
 		err error
 	}{
+		"own-sigstore":    {one(t, plain(), how{}), nil},
+		"own-legacy":      {one(t, plain(), how{sign: attest.Legacy}), nil},
 		"multi":           {one(t, multi(), how{}), nil},
 		"multi-bundle":    {one(t, multi(), how{sign: attest.Bundles}), nil},
 		"one-image-index": {one(t, index(image("a", amd64)), how{}), nil},
@@ -86,12 +113,22 @@ func TestSummary(t *testing.T) {
 		"failed-afterwards":        {one(t, multi(), how{}), &problem.Problem{Code: problem.ArtifactFailed, What: "The artifact could not be uploaded.", Why: "w", Fix: "f"}},
 		"failed-unknown":           {&attest.Result{}, errors.New("broken pipe")},
 
+		"packages":   {one(t, multi(), how{packages: 7}), nil},
+		"many-types": {one(t, plain(), how{packages: 40}), nil},
+		"rekor-2":    {unstamped(one(t, plain(), how{sign: attest.Bundles})), nil},
+		"reusable":   {signedBy(one(t, plain(), how{}), "https://github.com/acme/workflows/.github/workflows/seal.yml@refs/tags/v1.2"), nil},
+		"docker-hub": {one(t, in("index.docker.io/library/app", plain()), how{}), nil},
+
 		"foreign":        {foreign(t, 0), nil},
 		"foreign-failed": {foreign(t, 3), &problem.Problem{Code: problem.RegistryDenied, What: evil, Why: "a\n" + evil, Fix: "b\n" + evil}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got := report.Summary(tt.res, tt.err)
+			where := job
+			if strings.HasPrefix(name, "own-") {
+				where = own
+			}
+			got := report.Summary(tt.res, where, tt.err)
 			golden.Compare(t, "summary/"+name+".md", got)
 			checkMarkdown(t, got)
 		})
@@ -99,27 +136,38 @@ func TestSummary(t *testing.T) {
 }
 
 var (
-	codeSpan  = regexp.MustCompile("`[^`\n]*`")
-	escaped   = regexp.MustCompile(`\\[[:punct:]]`)
-	codeBlock = regexp.MustCompile("(?ms)^```[a-z]+\n.*?^```$")
-	ourTitle  = regexp.MustCompile(`^(### (Sealed|Dry run: CODE)|#### CODE$)`)
+	literal   = regexp.MustCompile("\\\\[[:punct:]]|`[^`\n]*`") // an escape or a code span, what begins first
+	codeBlock = regexp.MustCompile("(?ms)^```(`*)[a-z]+\n.*?^```(`*)$")
+	ourLink   = regexp.MustCompile(`\[[^\[\]\n]*\]\(<https?:[^<>|\n\r` + "`" + `]*>\)`)
+	ourTitle  = regexp.MustCompile(`^(### (Sealed CODE|Dry run: CODE was not signed|\d+ images( more)?)|#### CODE)$`)
+	ourFold   = regexp.MustCompile(`(?m)^(<details><summary>[\w .,:-]*</summary>|</details>)$`)
+	ourHTML   = regexp.MustCompile(`<span>[@#$]</span>|<code>[^<>"\n]*</code>|\*\*Already public\*\*|\*[A-Z][a-z ]*\*\.`)
 )
 
 // checkMarkdown makes sure that the structure is ours alone: what code and escapes hide
-// aside, there is no HTML, no emphasis and no link but those in the column of log entries and
-// that to the artifact, and every row of a table has the cells of its head.
+// aside, there is no HTML, no emphasis and no link but ours, every row of a table has the cells
+// of its head, and what is opened is closed.
 func checkMarkdown(t *testing.T, markdown string) {
 	t.Helper()
-	outside := codeBlock.ReplaceAllString(markdown, "CODE")
-	outside = codeSpan.ReplaceAllString(outside, "CODE")
-	outside = escaped.ReplaceAllString(outside, "")
-	outside = regexp.MustCompile(`\[\d+\]\(<[^<>|\n\r]*>\)`).ReplaceAllString(outside, "LINK")
-	outside = regexp.MustCompile(`(?m)^(The files are kept .*)\[[^\[\]\n]*\]\(<[^<>|\n\r]*>\)\.$`).ReplaceAllString(outside, "$1 LINK")
-	outside = regexp.MustCompile(`(?m)^\*\*Already public\*\*`).ReplaceAllString(outside, "")
-	for _, markup := range []string{"<", "**", "[", "](", "`", "\r", "@octocat"} {
-		if strings.Contains(outside, markup) {
-			t.Errorf("%q is markup in\n%s", markup, outside)
+	outside := literal.ReplaceAllStringFunc(codeBlock.ReplaceAllString(markdown, "CODE"), func(s string) string {
+		if s[0] == '`' {
+			return "CODE"
 		}
+		return ""
+	})
+	for _, ours := range []struct {
+		pattern *regexp.Regexp
+		stand   string
+	}{{ourLink, "LINK"}, {ourHTML, ""}, {ourFold, ""}} {
+		outside = ours.pattern.ReplaceAllString(outside, ours.stand)
+	}
+	for _, markup := range []string{"<", "**", "[", "](", "`", "\r", "@octocat", "#1", "://", "www."} {
+		if at := strings.Index(outside, markup); at >= 0 {
+			t.Errorf("%q is markup in\n%s", markup, outside[max(0, at-200):min(len(outside), at+200)])
+		}
+	}
+	if opened, closed := strings.Count(markdown, "\n<details>"), strings.Count(markdown, "\n</details>\n"); opened != closed {
+		t.Errorf("%d details are opened, %d closed", opened, closed)
 	}
 	cells := 0
 	for i, line := range strings.Split(outside, "\n") {
@@ -135,27 +183,6 @@ func checkMarkdown(t *testing.T, markdown string) {
 			t.Errorf("row %q has %d bars, its table %d", line, n, cells)
 		}
 		cells = n
-	}
-}
-
-func TestSummaryBound(t *testing.T) {
-	t.Parallel()
-	var images []attest.Image
-	for i := range 20_000 {
-		images = append(images, image("a", v1.Platform{OS: "linux", Architecture: "amd64", Variant: fmt.Sprint("v", i)}))
-	}
-	got := report.Summary(result(&attest.Seal{Subject: index(images...)}), nil)
-	if len(got) > 1<<20-4096 {
-		t.Errorf("the summary has %d bytes; GitHub drops what has more than 1 MiB", len(got))
-	}
-	note := "|\n\nThe rest is in `results.json`.\n"
-	if !strings.HasSuffix(got, note) {
-		t.Errorf("the summary ends with %q, not after a row and with the note", got[len(got)-200:])
-	}
-
-	big := &problem.Problem{Code: problem.SBOMFailed, What: "It broke.", Why: "w", Fix: strings.Repeat("x", 2<<20)}
-	if got := report.Summary(&attest.Result{}, big); len(got) > 1<<20-4096 {
-		t.Errorf("a failure has a summary of %d bytes", len(got))
 	}
 }
 

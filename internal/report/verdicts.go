@@ -60,7 +60,7 @@ func VerifySummary(verdicts []*attest.Verdict, dir string, err error) string {
 	var b strings.Builder
 	if err != nil {
 		p := problem.From(err)
-		fmt.Fprintf(&b, "### Not verified: %s\n\n%s\n\n```text\n%s\n```\n", text(p.What), paragraphs(p.Why), fenced(p.Fix))
+		fmt.Fprintf(&b, "### Not verified: %s\n\n%s\n\n%s", text(p.What), paragraphs(p.Why), fenced("text", p.Fix))
 		return bounded(b.String())
 	}
 	for i, v := range verdicts {

@@ -16,6 +16,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	actions "github.com/sethvargo/go-githubactions"
 
@@ -30,6 +31,7 @@ type Job struct {
 	action *actions.Action
 	log    *slog.Logger
 	step   string // title of the open section
+	took   []Timing
 	notes  []string
 }
 
@@ -80,12 +82,25 @@ func (j *Job) MaskVariables(names ...string) {
 	}
 }
 
+// Timing is how long a section of the log took.
+type Timing struct {
+	Step string // title of the section
+	Took time.Duration
+}
+
 // Step opens a section of the log; the returned func closes it. Sections do not nest.
 func (j *Job) Step(title string) (done func()) {
 	j.step = title
 	j.action.Group(Escape(title))
-	return func() { j.action.EndGroup() }
+	start := time.Now()
+	return func() {
+		j.took = append(j.took, Timing{Step: title, Took: time.Since(start)})
+		j.action.EndGroup()
+	}
 }
+
+// Timings are those of the sections that are closed, in their order.
+func (j *Job) Timings() []Timing { return slices.Clone(j.took) }
 
 // CheckFiles makes sure that the outputs and the summary can be written, before work is
 // done that would be lost.

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -230,6 +232,24 @@ func TestStep(t *testing.T) {
 	if diff := cmp.Diff(want, log.String()); diff != "" {
 		t.Errorf("log (-want +got):\n%s", diff)
 	}
+}
+
+func TestTimings(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		job, _, _ := newJob(t, nil)
+		for i, title := range []string{"Resolve", "Attach", "open"} {
+			done := job.Step(title)
+			time.Sleep(time.Duration(i+1) * time.Second)
+			if title != "open" {
+				done()
+			}
+		}
+		want := []runner.Timing{{Step: "Resolve", Took: time.Second}, {Step: "Attach", Took: 2 * time.Second}}
+		if diff := cmp.Diff(want, job.Timings()); diff != "" {
+			t.Errorf("timings (-want +got):\n%s", diff)
+		}
+	})
 }
 
 // Without a runner that executes it, the command to mask a secret would print it.

@@ -1,0 +1,104 @@
+package report
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"seal-image/internal/attest"
+	"seal-image/internal/problem"
+)
+
+// failure says what went wrong, where, and what is public already.
+func (s *summary) failure(p *problem.Problem) {
+	outcome := "Not sealed"
+	if p.Code.Exit() == problem.ArtifactFailed.Exit() && sealed(s.res) {
+		outcome = "Sealed, but the step failed"
+	}
+	s.addf("### %s: %s\n\n%s\n\n%s\n", outcome, text(p.What), paragraphs(p.Why), fenced("text", p.Fix))
+	if n := len(s.job.Steps); n > 0 {
+		s.addf("The last step was *%s*.\n\n", text(s.job.Steps[n-1].Title))
+	}
+	entered, attached := public(s.res)
+	if len(entered) == 0 {
+		s.addf("No new signature is known to be in the transparency log, and %s attached.\n\n", unsigned(s.res))
+		return
+	}
+	entries := "1 new entry is"
+	if len(entered) > 1 {
+		entries = fmt.Sprintf("%d new entries are", len(entered))
+	}
+	s.addf("**Already public**: %s in the transparency log for good. %d of them are attached to an image, and a verifier may accept those.", entries, attached)
+	if outcome == "Not sealed" {
+		s.add(" The next run finds what is attached, and uses it again.")
+	}
+	s.add("\n\n")
+	shown := 0
+	for _, seal := range s.res.Seals {
+		if len(seal.Bundles) == 0 || seal.Err == nil && seal.Signature() != nil {
+			continue // what is sealed has a part of its own
+		}
+		if shown++; shown > max(s.room.images, 1) {
+			continue
+		}
+		s.addf("#### %s\n\n", code(title(seal.Subject)))
+		s.add(fenced("text", seal.Subject.Ref.String()) + "\n")
+		s.attached(seal)
+	}
+	if left := shown - max(s.room.images, 1); left > 0 {
+		s.add(more(left) + "\n\n")
+	}
+}
+
+// unsigned says what a run has attached that has signed nothing.
+func unsigned(res *attest.Result) string {
+	n := 0
+	for _, s := range res.Seals {
+		for _, a := range s.Attachments {
+			if a.State == attest.New {
+				n++
+			}
+		}
+	}
+	if n == 0 {
+		return "nothing was"
+	}
+	return fmt.Sprintf("%d unsigned documents or earlier signatures were", n)
+}
+
+// Public is a line that says what a failed run had made public; empty if it is not known
+// to have made anything so.
+func Public(res *attest.Result) string {
+	entered, attached := public(res)
+	if len(entered) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("Already public: log entries %s, of which %d are attached to an image.", strings.Join(entered, ", "), attached)
+}
+
+// public returns the log indexes of what this run has signed, and how many of them can be
+// found from the image.
+func public(res *attest.Result) (entered []string, attached int) {
+	for _, s := range res.Seals {
+		for _, b := range s.Bundles {
+			if b.Existing {
+				continue
+			}
+			entered = append(entered, strconv.FormatInt(b.Entry.Index, 10))
+			if inRegistry(s.AttachmentsOf(b)) {
+				attached++
+			}
+		}
+	}
+	return entered, attached
+}
+
+// inRegistry reports whether verifiers can find one of them.
+func inRegistry(attachments []*attest.Attachment) bool {
+	for _, a := range attachments {
+		if a.InRegistry() {
+			return true
+		}
+	}
+	return false
+}
