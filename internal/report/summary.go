@@ -110,18 +110,33 @@ func (s *summary) end() {
 	if a := s.res.Artifact; a != nil {
 		s.addf("The files are kept with the run as %s.\n\n", link(text(a.Name), a.URL))
 	}
-	if len(s.job.Steps) == 0 {
-		return
+	if r := s.res.Release; r != nil {
+		s.addf("%s belong to the release %s.\n\n", plural(len(r.Assets), "file"), link(text(r.Tag), r.URL))
+		var lines []string
+		for _, a := range r.Assets {
+			lines = append(lines, fmt.Sprintf("| %s | %s |\n", code(a.Name), a.State))
+		}
+		s.fold("Files of the release", "| file | state |\n| --- | --- |\n", lines)
 	}
+	s.steps()
+}
+
+// steps shows how long each took.
+func (s *summary) steps() {
 	var lines []string
 	var total time.Duration
 	for _, step := range s.job.Steps {
 		total += step.Took
 		lines = append(lines, fmt.Sprintf("| %s | %s |\n", text(step.Title), seconds(step.Took)))
 	}
-	steps := &summary{room: s.room}
-	steps.table("| step | took |\n| --- | --: |\n", lines, len(lines))
-	s.add(folded("Took "+seconds(total), steps.out.String()))
+	s.fold("Took "+seconds(total), "| step | took |\n| --- | --: |\n", lines)
+}
+
+// fold is a table that the reader opens.
+func (s *summary) fold(title, head string, rows []string) {
+	inner := &summary{}
+	inner.table(head, rows, max(s.rows, 20)) // enough for the steps
+	s.add(folded(title, inner.out.String()))
 }
 
 // table writes rows, at most so many.

@@ -146,13 +146,11 @@ func (s *summary) attached(seal *attest.Seal) (stored int) {
 func place(a *attest.Attachment, before bool) string {
 	manifest, state := "–", "not&nbsp;stored"
 	switch a.State {
-	case attest.New:
-		state = "new"
-	case attest.Existing:
-		state = "existing"
 	case attest.Skipped:
 		state = "skipped: the registry refuses it"
 	case attest.Planned:
+	default:
+		state = string(a.State)
 	}
 	if a.InRegistry() {
 		manifest = code(short(a.Manifest))

@@ -69,6 +69,14 @@ func signedBy(res *attest.Result, san string) *attest.Result {
 	return res
 }
 
+// released is the result of a run whose files belong to a release.
+func released(res *attest.Result, tag string) *attest.Result {
+	res.Release = &attest.Release{Tag: tag, URL: "https://github.com/acme/demo/releases/tag/v1", Assets: []attest.Asset{
+		{Name: "app-linux-amd64.spdx.json", State: attest.New}, {Name: "app.sigstore.json", State: attest.Replaced}, {Name: tag, State: attest.Existing},
+	}}
+	return res
+}
+
 func TestSummary(t *testing.T) {
 	t.Parallel()
 	withoutTag := plain()
@@ -98,6 +106,9 @@ func TestSummary(t *testing.T) {
 		"several":         {several(t), nil},
 		"kept":            {kept(one(t, plain(), how{}), "app-aaaaaaaaaaaa"), nil},
 		"kept-foreign":    {kept(one(t, plain(), how{}), evil), nil},
+
+		"released":         {released(one(t, plain(), how{}), "v1"), nil},
+		"released-foreign": {released(one(t, plain(), how{}), evil), nil},
 
 		"dry-run":         {dryRun(multi()), nil},
 		"dry-run-several": {dryRun(multi(), in("quay.io/acme/tool", plain())), nil},
