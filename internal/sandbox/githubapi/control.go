@@ -4,20 +4,25 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 )
 
 const orderLimit = 64 << 10 // bytes
 
 // Control is for tests: it makes releases as their owner would, lists them one a line, hands out
-// the content of their assets, and changes the permissions of the job's token.
+// the content of their assets, lists attestations and snapshots, and changes the permissions of
+// the job's token.
 func (s *Service) Control() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /github/permissions", s.setPermissions)
 	mux.HandleFunc("POST /github/releases", s.makeRelease)
 	mux.HandleFunc("GET /github/releases", s.showReleases)
 	mux.HandleFunc("GET /github/releases/{id}/assets/{name}", s.showAsset)
+	mux.HandleFunc("GET /github/attestations", s.showAttestations)
+	mux.HandleFunc("GET /github/snapshots", s.showSnapshots)
 	return mux
 }
 
@@ -89,10 +94,31 @@ func (s *Service) makeRelease(w http.ResponseWriter, r *http.Request) {
 func (s *Service) showReleases(w http.ResponseWriter, _ *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	show(w, s.releases)
+}
+
+func (s *Service) showAttestations(w http.ResponseWriter, _ *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	show(w, s.attestations)
+}
+
+func (s *Service) showSnapshots(w http.ResponseWriter, _ *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var sorted []*snapshot
+	for _, key := range slices.Sorted(maps.Keys(s.snapshots)) {
+		sorted = append(sorted, s.snapshots[key])
+	}
+	show(w, sorted)
+}
+
+// show writes one a line.
+func show[T any](w http.ResponseWriter, all []T) {
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	lines := json.NewEncoder(w)
-	for _, r := range s.releases {
-		if err := lines.Encode(r); err != nil {
+	for _, one := range all {
+		if err := lines.Encode(one); err != nil {
 			return // the client has gone
 		}
 	}

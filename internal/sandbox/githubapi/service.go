@@ -36,6 +36,10 @@ type Service struct {
 	permissions map[string]Level // of the token, by name as in a workflow
 	lastID      int64
 	releases    []*release // in the order of their creation
+
+	verify       func(bundle []byte) (*attestation, error) // see Trust
+	attestations []*attestation                            // in the order of their creation
+	snapshots    map[string]*snapshot                      // by detector and correlator
 }
 
 // New makes the API of a repository, e.g. "acme/demo", and the token of a job that may write.
@@ -45,6 +49,7 @@ func New(repository string) *Service {
 		token:       "ghs_" + rand.Text() + "0123456789",
 		permissions: map[string]Level{"metadata": Read, "contents": Write, "packages": Write, "attestations": Write, "id-token": Write},
 		lastID:      100_000,
+		snapshots:   map[string]*snapshot{},
 	}
 }
 
@@ -63,6 +68,8 @@ func (s *Service) Handler() http.Handler {
 	mux := http.NewServeMux()
 	s.route(mux, "GET /repos/{owner}/{repo}", "metadata", Read, s.getRepository)
 	s.routeReleases(mux)
+	s.routeAttestations(mux)
+	s.routeSnapshots(mux)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { write(w, errNotFound.status, errNotFound) })
 	return mux
 }
@@ -131,9 +138,9 @@ func (s *Service) route(mux *http.ServeMux, pattern, permission string, level Le
 
 // authorize: what a token may not see is not there for it. s.mu is locked.
 func (s *Service) authorize(r *http.Request, permission string, level Level) error {
-	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	switch {
-	case !ok || subtle.ConstantTimeCompare([]byte(token), []byte(s.token)) != 1:
+	case scheme != "Bearer" && scheme != "token" || subtle.ConstantTimeCompare([]byte(token), []byte(s.token)) != 1:
 		return errCredentials
 	case r.UserAgent() == "":
 		return refuse(http.StatusForbidden, "Request forbidden by administrative rules.")

@@ -62,6 +62,13 @@ func (s *Stack) NewJob(ctx context.Context) (*Job, error) {
 		return nil, err
 	}
 	api := githubapi.New(repository)
+	trustedRoot, err := s.trust.Root()
+	if err == nil {
+		err = api.Trust(trustedRoot)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("make GitHub's API: %w", err)
+	}
 	job := &Job{
 		Dir:                    dir,
 		GitHubToken:            api.Token(),
