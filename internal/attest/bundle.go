@@ -38,6 +38,7 @@ type Bundle struct {
 	Signer   Identity
 	Entry    LogEntry
 	Took     time.Duration // to sign, log and verify; 0 if it was signed by an earlier run
+	Page     string        // of GitHub's about it; empty if this run has not stored it there
 	Existing bool          // signed before, by an earlier run of this workflow or for another image of this one
 }
 

@@ -46,9 +46,10 @@ const (
 	SignatureUntrusted Code = "signature-untrusted"
 	SBOMMissing        Code = "sbom-missing"
 
-	RunnerFiles    Code = "runner-files"
-	ArtifactFailed Code = "artifact-failed"
-	ReleaseFailed  Code = "release-failed"
+	RunnerFiles       Code = "runner-files"
+	ArtifactFailed    Code = "artifact-failed"
+	ReleaseFailed     Code = "release-failed"
+	AttestationFailed Code = "attestation-failed"
 
 	Timeout   Code = "timeout"
 	Cancelled Code = "cancelled"
@@ -74,7 +75,7 @@ var exits = map[Code]int{
 
 	BundleInvalid: 8, NotSigned: 8, SignerUnexpected: 8, SignatureUntrusted: 8, SBOMMissing: 8,
 
-	RunnerFiles: 9, ArtifactFailed: 9, ReleaseFailed: 9,
+	RunnerFiles: 9, ArtifactFailed: 9, ReleaseFailed: 9, AttestationFailed: 9,
 
 	Timeout: 124, Cancelled: 143,
 }
