@@ -50,6 +50,7 @@ const (
 	ArtifactFailed    Code = "artifact-failed"
 	ReleaseFailed     Code = "release-failed"
 	AttestationFailed Code = "attestation-failed"
+	SnapshotFailed    Code = "snapshot-failed"
 
 	Timeout   Code = "timeout"
 	Cancelled Code = "cancelled"
@@ -75,7 +76,7 @@ var exits = map[Code]int{
 
 	BundleInvalid: 8, NotSigned: 8, SignerUnexpected: 8, SignatureUntrusted: 8, SBOMMissing: 8,
 
-	RunnerFiles: 9, ArtifactFailed: 9, ReleaseFailed: 9, AttestationFailed: 9,
+	RunnerFiles: 9, ArtifactFailed: 9, ReleaseFailed: 9, AttestationFailed: 9, SnapshotFailed: 9,
 
 	Timeout: 124, Cancelled: 143,
 }

@@ -26,7 +26,7 @@ func TestExitOfEveryCode(t *testing.T) {
 		6:   {"fulcio-rejected", "fulcio-unavailable", "rekor-rejected", "rekor-unavailable", "timestamp-unavailable", "trust-root"},
 		7:   {"attach-failed", "read-back-missing", "referrers-refused", "tags-refused"},
 		8:   {"bundle-invalid", "not-signed", "sbom-missing", "signature-untrusted", "signer-unexpected"},
-		9:   {"artifact-failed", "attestation-failed", "release-failed", "runner-files"},
+		9:   {"artifact-failed", "attestation-failed", "release-failed", "runner-files", "snapshot-failed"},
 		124: {"timeout"},
 		143: {"cancelled"},
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/anchore/syft/syft"
 	"github.com/anchore/syft/syft/format/cyclonedxjson"
+	"github.com/anchore/syft/syft/format/github"
 	"github.com/anchore/syft/syft/format/spdxjson"
 	"github.com/anchore/syft/syft/pkg"
 	"github.com/anchore/syft/syft/sbom"
@@ -15,6 +16,9 @@ import (
 
 	"seal-image/internal/attest"
 )
+
+// GitHubJSON is syft's format for the dependency graph of GitHub.
+const GitHubJSON attest.Format = "github-json"
 
 // SyftsOwn is the document that syft itself makes for the request at its defaults.
 func SyftsOwn(ctx context.Context, encoded []byte, format attest.Format) ([]byte, error) {
@@ -32,10 +36,13 @@ func SyftsOwn(ctx context.Context, encoded []byte, format attest.Format) ([]byte
 		return nil, err
 	}
 	var encoder sbom.FormatEncoder
-	if format == attest.SPDXJSON {
+	switch {
+	case format == attest.SPDXJSON:
 		encoder, err = spdxjson.NewFormatEncoderWithConfig(spdxjson.EncoderConfig{Version: "2.3"})
-	} else {
+	case format == attest.CycloneDXJSON:
 		encoder, err = cyclonedxjson.NewFormatEncoderWithConfig(cyclonedxjson.EncoderConfig{Version: "1.6"})
+	case format == GitHubJSON:
+		encoder = github.NewFormatEncoder()
 	}
 	if err != nil {
 		return nil, err
