@@ -109,5 +109,6 @@ func archive(roots, program []byte, modified time.Time) ([]byte, error) {
 			return nil, err
 		}
 	}
-	return buf.Bytes(), w.Close()
+	err := w.Close() // writes the end, so before Bytes
+	return buf.Bytes(), err
 }
