@@ -128,9 +128,9 @@ type Sandbox struct {
 // startLimit is the time until the sandbox must be ready.
 const startLimit = 20 * time.Second
 
-// Start runs the sandbox and waits until it is ready.
-func Start(ctx context.Context, program string) (*Sandbox, error) {
-	cmd := exec.CommandContext(ctx, program, "serve")
+// Start runs the sandbox, with more arguments of its serve, and waits until it is ready.
+func Start(ctx context.Context, program string, args ...string) (*Sandbox, error) {
+	cmd := exec.CommandContext(ctx, program, append([]string{"serve"}, args...)...)
 	cmd.Stderr = os.Stderr
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 10 * time.Second

@@ -16,11 +16,11 @@ type Runner struct {
 	Output    string // file GITHUB_OUTPUT
 	Summary   string // file GITHUB_STEP_SUMMARY
 	Event     string // file GITHUB_EVENT_PATH
-	job       *Job
+	Job       *Job
 }
 
-// event is the part of a push event that the action reads.
-const event = `{"ref":"refs/heads/main","repository":{"full_name":"acme/demo","private":false,"visibility":"public"}}`
+// Event is the part of a push event that the action reads.
+const Event = `{"ref":"refs/heads/main","repository":{"full_name":"acme/demo","private":false,"visibility":"public"}}`
 
 // NewRunner makes the folders and files below dir.
 func NewRunner(dir string, job *Job) (*Runner, error) {
@@ -30,13 +30,13 @@ func NewRunner(dir string, job *Job) (*Runner, error) {
 		Output:    filepath.Join(dir, "file_commands", "set_output"),
 		Summary:   filepath.Join(dir, "file_commands", "step_summary"),
 		Event:     filepath.Join(dir, "workflow", "event.json"),
-		job:       job,
+		Job:       job,
 	}
 	var errs []error
 	for _, folder := range []string{dir, r.Workspace, r.Temp, filepath.Dir(r.Output), filepath.Dir(r.Event)} {
 		errs = append(errs, os.MkdirAll(folder, 0o755))
 	}
-	for name, content := range map[string]string{r.Output: "", r.Summary: "", r.Event: event} {
+	for name, content := range map[string]string{r.Output: "", r.Summary: "", r.Event: Event} {
 		errs = append(errs, os.WriteFile(name, []byte(content), 0o644))
 	}
 	return r, errors.Join(errs...)
@@ -51,17 +51,17 @@ func (r *Runner) Environment(inputs map[string]string) []string {
 		"CI=true", "GITHUB_ACTIONS=true", "HOME=" + filepath.Join(filepath.Dir(r.Workspace), "home"),
 		"GITHUB_WORKSPACE=" + r.Workspace, "GITHUB_OUTPUT=" + r.Output, "GITHUB_STEP_SUMMARY=" + r.Summary,
 		"GITHUB_EVENT_PATH=" + r.Event, "GITHUB_EVENT_NAME=push", "GITHUB_REF=refs/heads/main",
-		"GITHUB_SERVER_URL=https://github.com", "GITHUB_API_URL=" + r.job.GitHubAPIURL,
+		"GITHUB_SERVER_URL=https://github.com", "GITHUB_API_URL=" + r.Job.GitHubAPIURL,
 		"GITHUB_REPOSITORY=acme/demo", "GITHUB_REPOSITORY_OWNER=acme", "GITHUB_ACTION_REPOSITORY=acme/seal-image", "GITHUB_ACTOR=octocat",
 		"GITHUB_RUN_ID=1658821493", "GITHUB_RUN_ATTEMPT=1", "GITHUB_JOB=release", "GITHUB_RETENTION_DAYS=90",
 		"GITHUB_WORKFLOW=release", "GITHUB_SHA=" + sha,
 		"RUNNER_TEMP=" + r.Temp, "RUNNER_OS=Linux", "RUNNER_ARCH=X64",
-		"ACTIONS_ID_TOKEN_REQUEST_URL=" + r.job.IDTokenRequestURL,
-		"ACTIONS_ID_TOKEN_REQUEST_TOKEN=" + r.job.IDTokenRequestToken,
-		"ACTIONS_RESULTS_URL=" + r.job.ResultsURL, "ACTIONS_RUNTIME_TOKEN=" + r.job.RuntimeToken,
+		"ACTIONS_ID_TOKEN_REQUEST_URL=" + r.Job.IDTokenRequestURL,
+		"ACTIONS_ID_TOKEN_REQUEST_TOKEN=" + r.Job.IDTokenRequestToken,
+		"ACTIONS_RESULTS_URL=" + r.Job.ResultsURL, "ACTIONS_RUNTIME_TOKEN=" + r.Job.RuntimeToken,
 	}
 	if _, given := inputs["github-token"]; !given { // action.yml has ${{ github.token }} for it
-		env = append(env, "INPUT_GITHUB-TOKEN="+r.job.GitHubToken)
+		env = append(env, "INPUT_GITHUB-TOKEN="+r.Job.GitHubToken)
 	}
 	for name, value := range inputs {
 		env = append(env, fmt.Sprintf("INPUT_%s=%s", strings.ToUpper(name), value))

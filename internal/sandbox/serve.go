@@ -7,13 +7,14 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"path/filepath"
 
 	"seal-image/internal/sandbox/stack"
 )
 
-const serveUsage = "serve [-dir DIR]"
+const serveUsage = "serve [-dir DIR] [-address IP]"
 
 // serve starts the servers and prints the first job as one line of JSON when they are ready. It
 // ends with ctx, and leaves no file that it was not told to leave.
@@ -21,6 +22,8 @@ func serve(ctx context.Context, args []string, stdout io.Writer) (err error) {
 	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	dir := flags.String("dir", "", "folder to write to, instead of a temporary one")
+	var address netip.Addr
+	flags.TextVar(&address, "address", netip.Addr{}, "address of this machine to listen on, instead of 127.0.0.1")
 	if err := flags.Parse(args); err != nil {
 		return fmt.Errorf("parse arguments: %w; usage:\n%s", err, serveUsage)
 	}
@@ -33,10 +36,10 @@ func serve(ctx context.Context, args []string, stdout io.Writer) (err error) {
 		}
 		defer func() { err = errors.Join(err, os.RemoveAll(*dir)) }()
 	}
-	return serveIn(ctx, *dir, stdout)
+	return serveIn(ctx, *dir, address, stdout)
 }
 
-func serveIn(ctx context.Context, dir string, stdout io.Writer) (err error) {
+func serveIn(ctx context.Context, dir string, address netip.Addr, stdout io.Writer) (err error) {
 	dir, err = filepath.Abs(dir) // its files are for other processes
 	if err != nil {
 		return fmt.Errorf("locate directory: %w", err)
@@ -46,7 +49,7 @@ func serveIn(ctx context.Context, dir string, stdout io.Writer) (err error) {
 	}
 	// A signal ends serve, not what it started: that ends in order, below.
 	running := context.WithoutCancel(ctx)
-	s, err := stack.Start(running, dir)
+	s, err := stack.Start(running, dir, address)
 	if err != nil {
 		return fmt.Errorf("start: %w", err)
 	}

@@ -41,10 +41,10 @@ func OpenDir(tb testing.TB) string {
 	return dir
 }
 
-// Start starts the sandbox, and stops it at the end of the test.
-func Start(tb testing.TB, tools *harness.Tools) *harness.Sandbox {
+// Start starts the sandbox, with more arguments of its serve, and stops it at the end of the test.
+func Start(tb testing.TB, tools *harness.Tools, args ...string) *harness.Sandbox {
 	tb.Helper()
-	sandbox := Must(harness.Start(context.WithoutCancel(tb.Context()), tools.Sandbox))(tb) // it is stopped, not killed
+	sandbox := Must(harness.Start(context.WithoutCancel(tb.Context()), tools.Sandbox, args...))(tb) // it is stopped, not killed
 	tb.Cleanup(func() {
 		if err := sandbox.Stop(); err != nil {
 			tb.Errorf("stop sandbox: %v", err)

@@ -1,4 +1,5 @@
-// Package loopback serves on free ports of 127.0.0.1 and stops everything at once.
+// Package loopback serves on free ports of this machine, those of 127.0.0.1 if not told
+// otherwise, and stops everything at once.
 package loopback
 
 import (
@@ -8,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -19,6 +21,9 @@ const headerTimeout = 10 * time.Second
 
 // A Group is a set of servers that live and end together. Its zero value is ready to use.
 type Group struct {
+	// Address is that of an interface of this machine; the zero value is 127.0.0.1.
+	Address netip.Addr
+
 	mu      sync.Mutex
 	closers []func() error
 	serving sync.WaitGroup
@@ -26,7 +31,7 @@ type Group struct {
 
 // HTTP serves h and returns its address, host:port.
 func (g *Group) HTTP(ctx context.Context, h http.Handler) (string, error) {
-	l, err := listen(ctx)
+	l, err := g.listen(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -36,7 +41,7 @@ func (g *Group) HTTP(ctx context.Context, h http.Handler) (string, error) {
 
 // HTTPS serves h under the certificate and returns its address, host:port.
 func (g *Group) HTTPS(ctx context.Context, h http.Handler, cert tls.Certificate) (string, error) {
-	l, err := listen(ctx)
+	l, err := g.listen(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -47,7 +52,7 @@ func (g *Group) HTTPS(ctx context.Context, h http.Handler, cert tls.Certificate)
 
 // GRPC serves s and returns its address, host:port.
 func (g *Group) GRPC(ctx context.Context, s *grpc.Server) (string, error) {
-	l, err := listen(ctx)
+	l, err := g.listen(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -90,11 +95,15 @@ func (g *Group) serveHTTP(l net.Listener, h http.Handler) {
 	g.serving.Go(func() { _ = s.Serve(l) }) // ends with Close
 }
 
-func listen(ctx context.Context) (net.Listener, error) {
+func (g *Group) listen(ctx context.Context) (net.Listener, error) {
+	address := g.Address
+	if !address.IsValid() {
+		address = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	}
 	var config net.ListenConfig
-	l, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
+	l, err := config.Listen(ctx, "tcp", netip.AddrPortFrom(address, 0).String())
 	if err != nil {
-		return nil, fmt.Errorf("listen on loopback: %w", err)
+		return nil, fmt.Errorf("listen: %w", err)
 	}
 	return l, nil
 }

@@ -9,6 +9,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"net/http"
+	"net/netip"
 	"sync/atomic"
 
 	"seal-image/internal/sandbox/front"
@@ -34,14 +35,15 @@ type Stack struct {
 // timestamp authority, and http.DefaultTransport, which leads to the issuer.
 var started atomic.Bool
 
-// Start starts the servers; they write to dir. A process can do it once.
-func Start(ctx context.Context, dir string) (*Stack, error) {
+// Start starts the servers on an address of this machine, 127.0.0.1 for the zero value; they
+// write to dir. A process can do it once.
+func Start(ctx context.Context, dir string, address netip.Addr) (*Stack, error) {
 	if started.Swap(true) {
 		return nil, errors.New("this process has started a stack before")
 	}
 	s := &Stack{
 		dir:     dir,
-		servers: &loopback.Group{},
+		servers: &loopback.Group{Address: address},
 		writer:  registry.Account{Username: "writer", Password: rand.Text(), Push: true},
 		reader:  registry.Account{Username: "reader", Password: rand.Text()},
 	}

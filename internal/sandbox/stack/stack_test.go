@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"runtime/pprof"
@@ -39,7 +40,7 @@ func run(m *testing.M) (code int, err error) {
 		return 0, err
 	}
 	defer os.RemoveAll(dir)
-	if shared, err = stack.Start(context.Background(), dir); err != nil {
+	if shared, err = stack.Start(context.Background(), dir, netip.Addr{}); err != nil {
 		return 0, err
 	}
 	code = m.Run()
@@ -130,7 +131,7 @@ func requests(t *testing.T, job *stack.Job) []string {
 
 func TestStartTwice(t *testing.T) {
 	t.Parallel()
-	if _, err := stack.Start(t.Context(), t.TempDir()); err == nil {
+	if _, err := stack.Start(t.Context(), t.TempDir(), netip.Addr{}); err == nil {
 		t.Error("a second stack started")
 	}
 }
