@@ -23,7 +23,7 @@ ACTIONLINT := $(BIN)/v1.7.12/actionlint
 GOFUMPT    := $(BIN)/v0.12.0/gofumpt
 GOVULN     := $(BIN)/v1.9.0/govulncheck
 
-.PHONY: demo summary-picture image test test-matrix test-load test-mutants fuzz conformance-client golden race lint tidy vuln ci clean
+.PHONY: demo summary-picture image test test-matrix test-load test-container test-mutants fuzz conformance-client golden race lint tidy vuln ci clean
 
 demo: ## seal a two-platform image on a real Sigstore on loopback, and verify it
 	go run ./internal/demo
@@ -49,6 +49,10 @@ test-matrix: ## every pinned cosign and actions/attest judge, and SBOM tools jud
 
 test-load: ## 20 runs seal one digest at the same time, 10 times; nothing is lost
 	$(TEST) -count=1 -tags load -v ./internal/load
+
+# Starts an engine if none answers, which takes root and Debian or Ubuntu.
+test-container: ## the image of the Dockerfile, run as the runner runs it, in a container engine
+	$(TEST) -count=1 -tags container -v ./internal/container
 
 test-mutants: ## take out each check of a signature, one at a time; a test must notice
 	$(TEST) -count=1 -tags mutants -v ./internal/mutants
@@ -85,9 +89,9 @@ race: | $(BIN)/cc ## the tests of the action under the race detector
 	CGO_ENABLED=1 $(TEST) -race -parallel 4 -run 'TestScript/^($(RACE_SCRIPTS))$$' .
 
 lint: tidy | $(GOLANGCI) $(ACTIONLINT) $(GOFUMPT) ## vet, gofumpt, golangci-lint, actionlint, tidy
-	go vet -tags matrix,load,mutants ./...
+	go vet -tags matrix,load,mutants,container ./...
 	cd internal/sandbox && go vet ./...
-	test -z "$$($(GOFUMPT) -l . | tee /dev/stderr)"
+	test -z "$$(git ls-files -co --exclude-standard '*.go' | xargs $(GOFUMPT) -l | tee /dev/stderr)"
 	$(GOLANGCI) run
 	cd internal/sandbox && $(GOLANGCI) run
 	$(ACTIONLINT)
@@ -99,7 +103,7 @@ vuln: | $(GOVULN) ## known vulnerabilities; needs the database at vuln.go.dev
 	$(GOVULN) ./...
 
 # Not fuzz, which chance decides: what it has found is tried by every test.
-ci: lint test race test-matrix test-mutants
+ci: lint test race test-matrix test-mutants test-container
 
 clean:
 	rm -rf $(BIN)

@@ -27,15 +27,16 @@ var arrows = map[string][]string{
 	"problem":   {},
 	"secret":    {},
 	// Not part of the action.
-	"golden":  {},
-	"harness": {},
-	"suite":   {"harness"},
-	"demo":    {"harness"},
-	"matrix":  {},
-	"mutants": {},
-	"load":    {},
-	"release": {},
-	"roots":   {},
+	"golden":    {},
+	"harness":   {},
+	"suite":     {"harness"},
+	"demo":      {"harness"},
+	"matrix":    {},
+	"mutants":   {},
+	"load":      {},
+	"container": {},
+	"release":   {},
+	"roots":     {},
 }
 
 // owners says which packages may import a dependency, by the longest prefix of its path
