@@ -282,11 +282,11 @@ func written(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Fatalf("nothing was written to %s in 30 s", args[1])
 }
 
-// fault SERVICE STATUS|DELAY|before|after|hold:NAME|lie:NAME TIMES [METHOD [PATH [FILE]]]: the
-// next TIMES requests (0: all) are answered with the status, delayed (e.g. 200ms), cut before or
-// after the server has seen them, held until `release NAME`, or answered by a server that does
-// not tell the truth (internal/sandbox/lies has the names). PATH is a part of the path; FILE has
-// the answer's body, which is an OCI index. Without arguments all faults end.
+// fault SERVICE STATUS|DELAY|before|within|after|hold:NAME|lie:NAME TIMES [METHOD [PATH [FILE]]]:
+// the next TIMES requests (0: all) are answered with the status, delayed (e.g. 200ms), cut before
+// or after the server has seen them or within its answer, held until `release NAME`, or answered by
+// a server that does not tell the truth (internal/sandbox/lies has the names). PATH is a part of
+// the path; FILE has the answer's body, which is an OCI index. Without arguments all faults end.
 func fault(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) == 0 {
 		_, err := of(ts).job.Ask(context.Background(), http.MethodDelete, "/faults", nil)
@@ -294,7 +294,7 @@ func fault(ts *testscript.TestScript, neg bool, args []string) {
 		return
 	}
 	if neg || len(args) < 3 || len(args) > 6 {
-		ts.Fatalf("usage: fault SERVICE STATUS|DELAY|before|after|hold:NAME|lie:NAME TIMES [METHOD [PATH [FILE]]]")
+		ts.Fatalf("usage: fault SERVICE STATUS|DELAY|before|within|after|hold:NAME|lie:NAME TIMES [METHOD [PATH [FILE]]]")
 	}
 	times, err := strconv.Atoi(args[2])
 	ts.Check(err)
@@ -303,7 +303,7 @@ func fault(ts *testscript.TestScript, neg bool, args []string) {
 	switch {
 	case err == nil:
 		f["status"] = status
-	case args[1] == "before" || args[1] == "after":
+	case args[1] == "before" || args[1] == "within" || args[1] == "after":
 		f["cut"] = args[1]
 	case strings.HasPrefix(args[1], "hold:"):
 		f["hold"] = strings.TrimPrefix(args[1], "hold:")

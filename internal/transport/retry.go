@@ -46,7 +46,9 @@ func (s *stack) persist(req *http.Request) (*http.Response, error) {
 		}
 		resp, err := s.next.RoundTrip(req)
 		if err == nil && !cannotServe(resp.StatusCode) {
-			return resp, nil
+			if err = readAhead(resp); err == nil {
+				return resp, nil
+			}
 		}
 		if err != nil && ctx.Err() != nil {
 			return nil, interrupted(err, last)

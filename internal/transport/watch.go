@@ -3,6 +3,7 @@ package transport
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"sync"
@@ -21,7 +22,7 @@ const (
 
 var (
 	errNoAnswer = errors.New("the server did not answer within " + headerTimeout.String())
-	errStalled  = errors.New("the server sent nothing more for " + idleTimeout.String())
+	errStalled  = fmt.Errorf("%w: the server sent nothing more for %s", io.ErrUnexpectedEOF, idleTimeout)
 )
 
 // watched ends attempts that stand still. It bounds no whole attempt: a large layer takes as

@@ -97,7 +97,7 @@ func TestStalledBody(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				c := through(func(req *http.Request) (*http.Response, error) {
-					return &http.Response{StatusCode: 200, Body: &trickle{req: req, pause: tt.server, left: 5}, Request: req}, nil
+					return &http.Response{StatusCode: 200, Body: &trickle{req: req, pause: tt.server, at: -64 << 10}, Request: req}, nil
 				})
 				resp, err := c.Do(request(t, http.MethodGet, "https://registry.test/", nil))
 				if err != nil {
@@ -105,6 +105,9 @@ func TestStalledBody(t *testing.T) {
 				}
 				defer resp.Body.Close()
 				var got bytes.Buffer
+				if _, err := io.CopyN(io.Discard, resp.Body, 64<<10); err != nil {
+					t.Fatal(err)
+				}
 				for b := make([]byte, 1); err == nil; time.Sleep(tt.reader) {
 					var n int
 					n, err = resp.Body.Read(b)
@@ -124,21 +127,27 @@ func TestStalledBody(t *testing.T) {
 	}
 }
 
-// trickle is a body that comes byte by byte, as long as the request has not ended.
+// trickle is a body of which five bytes come one by one, after the first 64 KiB and as long as the
+// request has not ended.
 type trickle struct {
 	req   *http.Request
 	pause time.Duration
-	left  int
+	at    int // 0 is where it becomes slow
 }
 
 func (r *trickle) Read(p []byte) (int, error) {
-	if r.left == 0 {
+	if r.at < 0 {
+		n := min(len(p), -r.at)
+		r.at += n
+		return n, nil
+	}
+	if r.at == 5 {
 		return 0, io.EOF
 	}
 	if err := transport.Wait(r.req.Context(), r.pause); err != nil {
 		return 0, r.req.Context().Err()
 	}
-	r.left--
+	r.at++
 	return copy(p, "x"), nil
 }
 

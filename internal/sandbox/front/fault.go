@@ -23,6 +23,7 @@ type Cut string
 // When the connection is dropped.
 const (
 	CutBefore Cut = "before" // the server never sees the request
+	CutWithin Cut = "within" // the client gets half of the answer's body
 	CutAfter  Cut = "after"  // the server has done its work, and the client does not know
 )
 
@@ -88,8 +89,8 @@ func (f Fault) validate() error {
 		return errors.New("a lie has its own status, and its connection is not cut")
 	case f.Status == 0 && (f.Body != "" || len(f.Header) > 0):
 		return errors.New("body and header need a status")
-	case f.Cut != "" && f.Cut != CutBefore && f.Cut != CutAfter:
-		return fmt.Errorf("unknown cut %q, have %q and %q", f.Cut, CutBefore, CutAfter)
+	case f.Cut != "" && f.Cut != CutBefore && f.Cut != CutWithin && f.Cut != CutAfter:
+		return fmt.Errorf("unknown cut %q, have %q, %q and %q", f.Cut, CutBefore, CutWithin, CutAfter)
 	case f.Delay < 0 || f.Times < 0:
 		return errors.New("delay and times cannot be negative")
 	}
@@ -110,6 +111,11 @@ func (f Fault) serve(w http.ResponseWriter, r *http.Request, server http.Handler
 	switch {
 	case f.Cut == CutBefore:
 		panic(http.ErrAbortHandler) // how a handler has net/http drop the connection
+	case f.Cut == CutWithin:
+		half := &half{ResponseWriter: w}
+		server.ServeHTTP(half, r)
+		_ = http.NewResponseController(w).Flush() // else the client gets nothing at all
+		panic(http.ErrAbortHandler)
 	case f.Cut == CutAfter:
 		server.ServeHTTP(discard{header: http.Header{}}, r)
 		panic(http.ErrAbortHandler)
