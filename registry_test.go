@@ -75,7 +75,7 @@ func fallbackIndex(ref, method string, body []byte) ([]byte, error) {
 }
 
 // layers REPO:TAG: prints media type, annotation keys and predicate type of each layer of a
-// manifest, in order.
+// manifest, in order, and sets LAYER to the digest of the last.
 func layers(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: layers REPO:TAG")
@@ -89,6 +89,7 @@ func layers(ts *testscript.TestScript, neg bool, args []string) {
 	out := ts.Stdout()
 	for _, l := range manifest.Layers {
 		fmt.Fprintln(out, l.MediaType, slices.Sorted(maps.Keys(l.Annotations)), l.Annotations["predicateType"])
+		ts.Setenv("LAYER", l.Digest.String())
 	}
 }
 

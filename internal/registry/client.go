@@ -106,7 +106,7 @@ func (c *Client) session(ctx context.Context, repo name.Repository, actions stri
 	if s := c.sessions[key]; s != nil {
 		return s, nil
 	}
-	base := httpstack.From(repo.Scheme(), repo.RegistryStr(), c.options.Transport)
+	base := unsteady{httpstack.From(repo.Scheme(), repo.RegistryStr(), c.options.Transport)}
 	rt, err := transport.NewWithContext(ctx, repo.Registry, c.authenticator(repo.Registry), base, []string{scope})
 	if err != nil {
 		return nil, c.explain(err, repo)

@@ -36,11 +36,15 @@ func (c *Client) Download(ctx context.Context, images []attest.Image, dir string
 		if err != nil {
 			return err
 		}
-		remoteImage, err := remote.Image(img.Ref, s.remote(ctx)...)
+		var remoteImage v1.Image
+		err = present(ctx, lateWaits, func() (err error) {
+			remoteImage, err = remote.Image(img.Ref, s.remote(ctx)...)
+			return err
+		})
 		if err != nil {
 			return c.explainImage(err, img.Ref)
 		}
-		layers, err := missing(remoteImage, path)
+		layers, err := s.missing(ctx, remoteImage, path)
 		if err != nil {
 			return c.explainImage(err, img.Ref)
 		}
@@ -51,8 +55,8 @@ func (c *Client) Download(ctx context.Context, images []attest.Image, dir string
 	return nil
 }
 
-// downloadTries is how often an image is asked for whose layers break off on the way,
-// which the transport cannot see: it retries until an answer starts.
+// downloadTries is how often an image is asked for whose config breaks off on the way. Layers
+// see to that themselves.
 const downloadTries = 3
 
 // appendImage writes an image into the layout. A further try fetches only the blobs that
@@ -67,19 +71,29 @@ func appendImage(ctx context.Context, path layout.Path, img v1.Image) (err error
 }
 
 func brokenOff(err error) bool {
+	if _, ok := errors.AsType[*brokenDownload](err); ok {
+		return false
+	}
 	network, ok := errors.AsType[*net.OpError](err)
 	return errors.Is(err, io.ErrUnexpectedEOF) || (ok && network.Op == "read")
 }
 
 // missing returns the layers that the layout does not have whole.
-func missing(img v1.Image, path layout.Path) ([]v1.Layer, error) {
+func (s *session) missing(ctx context.Context, img v1.Image, path layout.Path) ([]v1.Layer, error) {
 	layers, err := img.Layers()
 	if err != nil {
 		return nil, err
 	}
+	manifest, err := img.Manifest()
+	if err != nil {
+		return nil, err
+	}
+	if len(manifest.Layers) != len(layers) {
+		return nil, fmt.Errorf("the manifest has %d layers, and not %d", len(manifest.Layers), len(layers))
+	}
 	var out []v1.Layer
 	have := map[v1.Hash]bool{}
-	for _, layer := range layers {
+	for i, layer := range layers {
 		digest, err := layer.Digest()
 		if err != nil {
 			return nil, err
@@ -94,7 +108,7 @@ func missing(img v1.Image, path layout.Path) ([]v1.Layer, error) {
 		}
 		blob, err := os.Stat(filepath.Join(string(path), "blobs", digest.Algorithm, digest.Hex))
 		if err != nil || blob.Size() != size {
-			out = append(out, layer)
+			out = append(out, s.resume(ctx, layer, manifest.Layers[i]))
 		}
 	}
 	return out, nil

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -158,40 +159,43 @@ func TestDownloadAfterBreak(t *testing.T) {
 		breaks int
 		calls  int
 	}{
-		"once":        {1, 1},
-		"three times": {3, 2},
+		"once":       {1, 1},
+		"five times": {5, 1},
+		"six times":  {6, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			inner := memory(false)
-			idx, common := shared(t)
-			breaks := c.breaks
-			network := serve(t, before(inner, func(w http.ResponseWriter, req *http.Request) bool {
-				if !is(req, http.MethodGet, common.String()) || breaks == 0 {
-					return false
+			synctest.Test(t, func(t *testing.T) {
+				inner := memory(false)
+				idx, common := shared(t)
+				breaks := c.breaks
+				network := inProcess{before(inner, func(w http.ResponseWriter, req *http.Request) bool {
+					if !is(req, http.MethodGet, common.String()) || breaks == 0 {
+						return false
+					}
+					breaks--
+					w.Header().Set("Content-Length", "14")
+					_, _ = io.WriteString(w, "common")
+					return true
+				})}
+				push(t, network, repository+":v1", idx)
+				cl := client(network)
+				subject, err := cl.Resolve(t.Context(), reference(t, repository+":v1"), v1.Hash{}, nil)
+				if err != nil {
+					t.Fatal(err)
 				}
-				breaks--
-				w.Header().Set("Content-Length", "14")
-				_, _ = io.WriteString(w, "common")
-				return true
-			}))
-			push(t, network, repository+":v1", idx)
-			cl := client(network)
-			subject, err := cl.Resolve(t.Context(), reference(t, repository+":v1"), v1.Hash{}, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			dir := t.TempDir()
-			calls := 1
-			for ; cl.Download(t.Context(), subject.Images, dir) != nil; calls++ {
-				if calls > 5 {
-					t.Fatal("it fails for ever")
+				dir := t.TempDir()
+				calls := 1
+				for ; cl.Download(t.Context(), subject.Images, dir) != nil; calls++ {
+					if calls > 5 {
+						t.Fatal("it fails for ever")
+					}
 				}
-			}
-			if calls != c.calls {
-				t.Errorf("%d calls, want %d", calls, c.calls)
-			}
-			inLayout(t, dir, subject.Images)
+				if calls != c.calls {
+					t.Errorf("%d calls, want %d", calls, c.calls)
+				}
+				inLayout(t, dir, subject.Images)
+			})
 		})
 	}
 }
@@ -275,23 +279,25 @@ func TestDownloadRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			inner := memory(false)
-			network := serve(t, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-				if req.Method == http.MethodGet && strings.HasSuffix(req.URL.Path, "/blobs/"+common.String()) {
-					answer(w, req)
-					return
+			synctest.Test(t, func(t *testing.T) {
+				inner := memory(false)
+				network := inProcess{http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+					if req.Method == http.MethodGet && strings.HasSuffix(req.URL.Path, "/blobs/"+common.String()) {
+						answer(w, req)
+						return
+					}
+					inner.ServeHTTP(w, req)
+				})}
+				push(t, network, repository+":v1", idx)
+				cl := client(network)
+				subject, err := cl.Resolve(t.Context(), reference(t, repository+":v1"), v1.Hash{}, nil)
+				if err != nil {
+					t.Fatal(err)
 				}
-				inner.ServeHTTP(w, req)
-			}))
-			push(t, network, repository+":v1", idx)
-			cl := client(network)
-			subject, err := cl.Resolve(t.Context(), reference(t, repository+":v1"), v1.Hash{}, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := cl.Download(t.Context(), subject.Images, t.TempDir()); err == nil {
-				t.Error("no error")
-			}
+				if err := cl.Download(t.Context(), subject.Images, t.TempDir()); err == nil {
+					t.Error("no error")
+				}
+			})
 		})
 	}
 }

@@ -102,28 +102,30 @@ func TestLogin(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if c.host == "" {
-				c.host = host
-			}
-			network := serve(t, c.handler)
-			cl := registry.New(registry.Options{Transport: network, Logins: map[string]registry.Login{
-				c.host: {Username: c.username, Password: secret.New(c.password)},
-			}})
-			ref := reference(t, c.host+"/acme/app:v1")
-			var err error
-			if c.push {
-				err = cl.CheckPush(t.Context(), ref.Context())
-			} else {
-				_, err = cl.Resolve(t.Context(), ref, v1.Hash{}, nil)
-			}
-			if c.golden != "" {
-				goldenProblem(t, c.golden, err)
-			} else if got := problem.From(err).Code; got != problem.ImageNotFound { // the registry is empty
-				t.Errorf("got %v, want to come as far as image-not-found", err)
-			}
-			if err != nil && strings.Contains(fmt.Sprintf("%v %+v", err, err), password) {
-				t.Errorf("the error has the password: %v", err)
-			}
+			synctest.Test(t, func(t *testing.T) {
+				if c.host == "" {
+					c.host = host
+				}
+				network := inProcess{c.handler}
+				cl := registry.New(registry.Options{Transport: network, Logins: map[string]registry.Login{
+					c.host: {Username: c.username, Password: secret.New(c.password)},
+				}})
+				ref := reference(t, c.host+"/acme/app:v1")
+				var err error
+				if c.push {
+					err = cl.CheckPush(t.Context(), ref.Context())
+				} else {
+					_, err = cl.Resolve(t.Context(), ref, v1.Hash{}, nil)
+				}
+				if c.golden != "" {
+					goldenProblem(t, c.golden, err)
+				} else if got := problem.From(err).Code; got != problem.ImageNotFound { // the registry is empty
+					t.Errorf("got %v, want to come as far as image-not-found", err)
+				}
+				if err != nil && strings.Contains(fmt.Sprintf("%v %+v", err, err), password) {
+					t.Errorf("the error has the password: %v", err)
+				}
+			})
 		})
 	}
 }
@@ -224,51 +226,53 @@ func basicAuth(username, password string) string {
 // Each registry gets its own login and no other's; one without is asked anonymously.
 func TestEachRegistryGetsItsLogin(t *testing.T) {
 	t.Parallel()
-	servers := map[string]*recorder{
-		"one.example.com":         record(guarded(memory(true), false, "first", "password of one")),
-		"two.example.com:5000":    record(guarded(memory(true), true, "second", "password of two")),
-		"open.example.com":        record(memory(true)),
-		"anonymous.example.com":   record(guarded(memory(true), true, "", "")),
-		"index.docker.io":         record(guarded(memory(true), true, "docker", "password of docker")),
-		"nothing.two.example.com": record(memory(true)),
-	}
-	network := byHost{}
-	for host, server := range servers {
-		network[host] = server
-	}
-	cl := registry.New(registry.Options{Transport: network, Logins: map[string]registry.Login{
-		"one.example.com":      {Username: "first", Password: secret.New("password of one")},
-		"two.example.com:5000": {Username: "second", Password: secret.New("password of two")},
-		"index.docker.io":      {Username: "docker", Password: secret.New("password of docker")},
-	}})
-	for host := range servers {
-		repo := reference(t, host+"/acme/app:v1")
-		if err := cl.CheckPush(t.Context(), repo.Context()); err != nil {
-			t.Errorf("%s: %v", host, err)
+	synctest.Test(t, func(t *testing.T) {
+		servers := map[string]*recorder{
+			"one.example.com":         record(guarded(memory(true), false, "first", "password of one")),
+			"two.example.com:5000":    record(guarded(memory(true), true, "second", "password of two")),
+			"open.example.com":        record(memory(true)),
+			"anonymous.example.com":   record(guarded(memory(true), true, "", "")),
+			"index.docker.io":         record(guarded(memory(true), true, "docker", "password of docker")),
+			"nothing.two.example.com": record(memory(true)),
 		}
-		if _, err := cl.Resolve(t.Context(), repo, v1.Hash{}, nil); err == nil || !strings.Contains(err.Error(), "There is no image") {
-			t.Errorf("%s: %v, want to come as far as image-not-found", host, err)
+		network := byHost{}
+		for host, server := range servers {
+			network[host] = server
 		}
-		m := attest.Manifest{Ref: repo.Context().Digest("sha256:" + strings.Repeat("ab", 32))}
-		if _, err := cl.Find(t.Context(), m, []attest.Form{attest.FormBundle, attest.FormSig}); err != nil {
-			t.Errorf("%s: %v", host, err)
+		cl := registry.New(registry.Options{Transport: network, Logins: map[string]registry.Login{
+			"one.example.com":      {Username: "first", Password: secret.New("password of one")},
+			"two.example.com:5000": {Username: "second", Password: secret.New("password of two")},
+			"index.docker.io":      {Username: "docker", Password: secret.New("password of docker")},
+		}})
+		for host := range servers {
+			repo := reference(t, host+"/acme/app:v1")
+			if err := cl.CheckPush(t.Context(), repo.Context()); err != nil {
+				t.Errorf("%s: %v", host, err)
+			}
+			if _, err := cl.Resolve(t.Context(), repo, v1.Hash{}, nil); err == nil || !strings.Contains(err.Error(), "There is no image") {
+				t.Errorf("%s: %v, want to come as far as image-not-found", host, err)
+			}
+			m := attest.Manifest{Ref: repo.Context().Digest("sha256:" + strings.Repeat("ab", 32))}
+			if _, err := cl.Find(t.Context(), m, []attest.Form{attest.FormBundle, attest.FormSig}); err != nil {
+				t.Errorf("%s: %v", host, err)
+			}
 		}
-	}
-	want := map[string][]string{
-		"one.example.com":         {"", basicAuth("first", "password of one")},
-		"two.example.com:5000":    {"", basicAuth("second", "password of two"), "Bearer token-of-two.example.com:5000"},
-		"open.example.com":        {""},
-		"anonymous.example.com":   {"", "Bearer token-of-anonymous.example.com"},
-		"index.docker.io":         {"", basicAuth("docker", "password of docker"), "Bearer token-of-index.docker.io"},
-		"nothing.two.example.com": {""},
-	}
-	got := map[string][]string{}
-	for host, server := range servers {
-		got[host] = authorizations(server)
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("credentials seen (-want +got):\n%s", diff)
-	}
+		want := map[string][]string{
+			"one.example.com":         {"", basicAuth("first", "password of one")},
+			"two.example.com:5000":    {"", basicAuth("second", "password of two"), "Bearer token-of-two.example.com:5000"},
+			"open.example.com":        {""},
+			"anonymous.example.com":   {"", "Bearer token-of-anonymous.example.com"},
+			"index.docker.io":         {"", basicAuth("docker", "password of docker"), "Bearer token-of-index.docker.io"},
+			"nothing.two.example.com": {""},
+		}
+		got := map[string][]string{}
+		for host, server := range servers {
+			got[host] = authorizations(server)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("credentials seen (-want +got):\n%s", diff)
+		}
+	})
 }
 
 // refresh is a registry whose token server takes identity tokens, as Azure's.
@@ -315,27 +319,29 @@ func TestIdentityToken(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			server := c.server
-			server.next = memory(true)
-			cl := registry.New(registry.Options{Transport: inProcess{&server}, Logins: map[string]registry.Login{
-				host: {IdentityToken: secret.New("identity")},
-			}})
-			ref := reference(t, repository+":v1")
-			var err error
-			if c.push {
-				err = cl.CheckPush(t.Context(), ref.Context())
-			} else if _, err = cl.Resolve(t.Context(), ref, v1.Hash{}, nil); c.golden == "" {
-				goldenProblem(t, "no-image-v1", err)
-				err = nil
-			}
-			if c.golden != "" {
-				goldenProblem(t, c.golden, err)
-			} else if err != nil {
-				t.Error(err)
-			}
-			if diff := cmp.Diff([]string{"refresh_token", "identity", ""}, server.seen); diff != "" {
-				t.Errorf("asked for a token (-want +got):\n%s", diff)
-			}
+			synctest.Test(t, func(t *testing.T) {
+				server := c.server
+				server.next = memory(true)
+				cl := registry.New(registry.Options{Transport: inProcess{&server}, Logins: map[string]registry.Login{
+					host: {IdentityToken: secret.New("identity")},
+				}})
+				ref := reference(t, repository+":v1")
+				var err error
+				if c.push {
+					err = cl.CheckPush(t.Context(), ref.Context())
+				} else if _, err = cl.Resolve(t.Context(), ref, v1.Hash{}, nil); c.golden == "" {
+					goldenProblem(t, "no-image-v1", err)
+					err = nil
+				}
+				if c.golden != "" {
+					goldenProblem(t, c.golden, err)
+				} else if err != nil {
+					t.Error(err)
+				}
+				if diff := cmp.Diff([]string{"refresh_token", "identity", ""}, server.seen); diff != "" {
+					t.Errorf("asked for a token (-want +got):\n%s", diff)
+				}
+			})
 		})
 	}
 }

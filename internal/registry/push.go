@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	remotetransport "github.com/google/go-containerregistry/pkg/v1/remote/transport"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"seal-image/internal/transport"
@@ -73,6 +75,44 @@ func (s *session) putBlob(ctx context.Context, blob []byte) error {
 	if known {
 		return nil
 	}
+	for try := 1; ; try++ {
+		err := s.upload(ctx, digest, blob)
+		if try == uploadTries || !isLostUpload(err) {
+			if err == nil {
+				s.stored(digest)
+			}
+			return err
+		}
+	}
+}
+
+// uploadTries is how often a blob is sent of which the registry has lost its place.
+const uploadTries = 3
+
+// isLostUpload reports whether a registry no longer knows an upload, or has a part of it that
+// does not go with what is sent: it was cut off, and sent again to the same place.
+func isLostUpload(err error) bool {
+	terr, ok := errors.AsType[*remotetransport.Error](err)
+	if !ok || terr.Request == nil || terr.Request.Method != http.MethodPut {
+		return false
+	}
+	switch terr.StatusCode {
+	case http.StatusNotFound, http.StatusRequestedRangeNotSatisfiable:
+		return true
+	}
+	return slices.ContainsFunc(terr.Errors, func(d remotetransport.Diagnostic) bool {
+		return d.Code == remotetransport.BlobUploadInvalidErrorCode || d.Code == remotetransport.BlobUploadUnknownErrorCode
+	})
+}
+
+func (s *session) stored(digest v1.Hash) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.uploaded[digest.String()] = true
+}
+
+// upload sends a blob, from its first byte.
+func (s *session) upload(ctx context.Context, digest v1.Hash, blob []byte) error {
 	location, err := s.openUpload(ctx)
 	if err != nil {
 		return err
@@ -85,13 +125,8 @@ func (s *session) putBlob(ctx context.Context, blob []byte) error {
 		return err
 	}
 	req.Header.Set("Content-Type", "application/octet-stream")
-	if _, err := s.do(req, http.StatusCreated); err != nil {
-		return err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.uploaded[digest.String()] = true
-	return nil
+	_, err = s.do(req, http.StatusCreated)
+	return err
 }
 
 // putManifest stores a manifest under a digest or a tag.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -122,14 +123,16 @@ func TestReadOnlyProblems(t *testing.T) {
 	} {
 		t.Run(file, func(t *testing.T) {
 			t.Parallel()
-			network := inProcess{c.handler}
-			expected := v1.Hash{}
-			if c.digest != "" {
-				push(t, network, c.host+"/acme/app:v1", image(t, "linux/amd64", "x"))
-				expected = v1.Hash{Algorithm: "sha256", Hex: c.digest}
-			}
-			_, err := readOnly(network, c.host).Resolve(t.Context(), reference(t, c.host+"/acme/app:v1"), expected, nil)
-			goldenProblem(t, file, err)
+			synctest.Test(t, func(t *testing.T) {
+				network := inProcess{c.handler}
+				expected := v1.Hash{}
+				if c.digest != "" {
+					push(t, network, c.host+"/acme/app:v1", image(t, "linux/amd64", "x"))
+					expected = v1.Hash{Algorithm: "sha256", Hex: c.digest}
+				}
+				_, err := readOnly(network, c.host).Resolve(t.Context(), reference(t, c.host+"/acme/app:v1"), expected, nil)
+				goldenProblem(t, file, err)
+			})
 		})
 	}
 }

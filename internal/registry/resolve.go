@@ -15,8 +15,21 @@ import (
 )
 
 // Resolve implements [attest.Resolver]. It asks for the manifest and, where the index
-// does not tell a platform, for the image's config.
-func (c *Client) Resolve(ctx context.Context, ref name.Reference, expected v1.Hash, platforms []v1.Platform) (*attest.Subject, error) {
+// does not tell a platform, for the image's config. An image that is not there may have been
+// pushed a moment ago.
+func (c *Client) Resolve(ctx context.Context, ref name.Reference, expected v1.Hash, platforms []v1.Platform) (subject *attest.Subject, err error) {
+	waits := unsureWaits
+	if _, byDigest := ref.(name.Digest); (byDigest || expected != (v1.Hash{})) && !c.options.ReadOnly {
+		waits = lateWaits
+	}
+	err = present(ctx, waits, func() error {
+		subject, err = c.resolve(ctx, ref, expected, platforms)
+		return err
+	})
+	return subject, err
+}
+
+func (c *Client) resolve(ctx context.Context, ref name.Reference, expected v1.Hash, platforms []v1.Platform) (*attest.Subject, error) {
 	s, err := c.reader(ctx, ref.Context())
 	if err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-containerregistry/pkg/name"
@@ -192,17 +193,19 @@ func TestResolveRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			network := serve(t, memory(false))
-			if c.raw != nil {
-				put(t, network, "v1", string(types.DockerManifestSchema1Signed), c.raw)
-			} else {
-				push(t, network, repository+":v1", c.pushed)
-			}
-			if c.ref == "" {
-				c.ref = repository + ":v1"
-			}
-			_, err := client(network).Resolve(t.Context(), reference(t, c.ref), c.expected, c.platforms)
-			goldenProblem(t, c.golden, err)
+			synctest.Test(t, func(t *testing.T) {
+				network := inProcess{memory(false)}
+				if c.raw != nil {
+					put(t, network, "v1", string(types.DockerManifestSchema1Signed), c.raw)
+				} else {
+					push(t, network, repository+":v1", c.pushed)
+				}
+				if c.ref == "" {
+					c.ref = repository + ":v1"
+				}
+				_, err := client(network).Resolve(t.Context(), reference(t, c.ref), c.expected, c.platforms)
+				goldenProblem(t, c.golden, err)
+			})
 		})
 	}
 }
@@ -336,18 +339,20 @@ func TestResolveManyEntries(t *testing.T) {
 // An entry whose manifest is missing is named, and not the index.
 func TestResolveMissingEntry(t *testing.T) {
 	t.Parallel()
-	inner := memory(false)
-	missing := ""
-	network := inProcess{before(inner, func(w http.ResponseWriter, req *http.Request) bool {
-		gone := missing != "" && strings.HasSuffix(req.URL.Path, missing)
-		if gone {
-			refuse(w, http.StatusNotFound, "MANIFEST_UNKNOWN", "not here")
-		}
-		return gone
-	})}
-	nested := push(t, network, repository+":nested", index(entry(t, "linux/amd64")))
-	push(t, network, repository+":v1", nest(index(entry(t, "linux/amd64")), 1))
-	missing = nested.Ref.DigestStr()
-	_, err := client(network).Resolve(t.Context(), reference(t, repository+":v1"), v1.Hash{}, nil)
-	goldenProblem(t, "entry-not-found", err)
+	synctest.Test(t, func(t *testing.T) {
+		inner := memory(false)
+		missing := ""
+		network := inProcess{before(inner, func(w http.ResponseWriter, req *http.Request) bool {
+			gone := missing != "" && strings.HasSuffix(req.URL.Path, missing)
+			if gone {
+				refuse(w, http.StatusNotFound, "MANIFEST_UNKNOWN", "not here")
+			}
+			return gone
+		})}
+		nested := push(t, network, repository+":nested", index(entry(t, "linux/amd64")))
+		push(t, network, repository+":v1", nest(index(entry(t, "linux/amd64")), 1))
+		missing = nested.Ref.DigestStr()
+		_, err := client(network).Resolve(t.Context(), reference(t, repository+":v1"), v1.Hash{}, nil)
+		goldenProblem(t, "entry-not-found", err)
+	})
 }
