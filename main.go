@@ -12,6 +12,7 @@ import (
 
 	"seal-image/internal/attest"
 	"seal-image/internal/config"
+	"seal-image/internal/confine"
 	"seal-image/internal/report"
 	"seal-image/internal/runner"
 )
@@ -21,7 +22,18 @@ import (
 const version = "0.1.0"
 
 func main() {
-	os.Exit(run(os.Args, os.Getenv, os.Stdin, os.Stdout))
+	os.Exit(run(os.Args, environment(), os.Stdin, os.Stdout))
+}
+
+// environment looks up the variables of the job. It takes the secrets out of this process's
+// own environment, where libraries and what they start would find them.
+func environment() func(string) string {
+	secrets := map[string]string{}
+	for _, name := range secretVariables {
+		secrets[name] = os.Getenv(name)
+		_ = os.Unsetenv(name) // fails for a name with "=" alone
+	}
+	return func(name string) string { return cmp.Or(secrets[name], os.Getenv(name)) }
 }
 
 // run is main without the process: it returns the exit status. The argument "catalog"
@@ -43,6 +55,9 @@ func run(args []string, getenv func(string) string, stdin io.Reader, stdout io.W
 func seal(ctx context.Context, job *runner.Job, program string, getenv func(string) string) (err error) {
 	defer recovered(&err)
 	job.MaskVariables(secretVariables...)
+	if err := confine.Parent(); err != nil {
+		return err
+	}
 	cfg, err := config.Parse(getenv)
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 
 	"seal-image/internal/attest"
 	"seal-image/internal/config"
+	"seal-image/internal/confine"
 	"seal-image/internal/registry"
 	"seal-image/internal/report"
 	"seal-image/internal/runner"
@@ -17,6 +18,9 @@ import (
 func verify(ctx context.Context, job *runner.Job, getenv func(string) string) (err error) {
 	defer recovered(&err)
 	job.MaskVariables(secretVariables...)
+	if err := confine.Parent(); err != nil {
+		return err
+	}
 	cfg, err := config.ParseVerify(getenv)
 	if err != nil {
 		return err

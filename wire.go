@@ -26,7 +26,11 @@ const catalogLimit = 20 * time.Minute
 
 // catalog is the child of internal/sbom.
 func catalog(ctx context.Context, stdin io.Reader, stdout io.Writer) int {
-	if err := sbom.Child(ctx, stdin, stdout); err != nil {
+	err := sbom.Confine(catalogLimit, stdout)
+	if err == nil {
+		err = sbom.Child(ctx, stdin, stdout)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
@@ -85,7 +89,8 @@ func wire(ctx context.Context, cfg *config.Config, job *runner.Job, work, progra
 	}
 	cataloger := &sbom.Cataloger{
 		Program: "/proc/self/exe", Name: program,
-		TempDir: work, Version: version, Author: cfg.Job.Author, Created: time.Now(), Limit: catalogLimit,
+		TempDir: work, Version: version, Author: cfg.Job.Author, Created: time.Now(), Log: job.Log(),
+		Limits:  sbom.Limits{Time: catalogLimit},
 		Options: catalogOptions(cfg.SBOM), Workspace: cfg.Job.Workspace, Path: cfg.SBOM.Path,
 	}
 	if err := cataloger.Options.Check(ctx); err != nil {

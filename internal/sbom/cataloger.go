@@ -3,14 +3,13 @@ package sbom
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"time"
 
 	"seal-image/internal/attest"
-	"seal-image/internal/problem"
 )
 
 var _ attest.Cataloger = (*Cataloger)(nil)
@@ -22,14 +21,15 @@ const nobody = 65532
 // Cataloger makes documents, those about an image by a child. Its fields are set once,
 // before use.
 type Cataloger struct {
-	Program string        // executable to start with the argument "catalog"; usually /proc/self/exe
-	Name    string        // argument 0 of the child
-	TempDir string        // folder for the child's TMPDIR; every parent folder is traversable by others
-	Version string        // of seal-image, for the document
-	Author  string        // who answers for the documents, "Organization: NAME" or "Person: NAME"; empty: not named
-	Created time.Time     // creation time of the documents
-	Limit   time.Duration // for one image
+	Program string    // executable to start with the argument "catalog"; usually /proc/self/exe
+	Name    string    // argument 0 of the child
+	TempDir string    // folder for the child's TMPDIR; every parent folder is traversable by others
+	Version string    // of seal-image, for the document
+	Author  string    // who answers for the documents, "Organization: NAME" or "Person: NAME"; empty: not named
+	Created time.Time // creation time of the documents
+	Limits  Limits
 	Options Options
+	Log     *slog.Logger
 
 	// Path is the absolute path of the user's document, for Load; "{platform}" in it
 	// stands for e.g. "linux-arm-v7". It stays in Workspace, also when links are followed.
@@ -54,9 +54,11 @@ func (c *Cataloger) Catalog(ctx context.Context, dir string, img attest.Image) (
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, c.Limit, errTooSlow)
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	ctx, cancel := context.WithTimeoutCause(ctx, c.Limits.Time, errTooSlow)
 	defer cancel()
-	packages, answer, err := c.run(ctx, tmp, req)
+	packages, answer, err := c.run(ctx, stop, tmp, dir, req)
 	if err != nil {
 		return nil, c.explain(ctx, img, err)
 	}
@@ -113,27 +115,4 @@ func share(dir string) error {
 		}
 		return root.Chmod(path, 0o640)
 	})
-}
-
-var errTooSlow = errors.New("the time for one image is over")
-
-func (c *Cataloger) explain(ctx context.Context, img attest.Image, err error) error {
-	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, errTooSlow) {
-		return cause
-	}
-	p := &problem.Problem{
-		Code: problem.SBOMFailed,
-		What: fmt.Sprintf("The packages of the image for %s could not be listed.", img.Platform),
-		Why:  "The cataloger ended with an error.",
-		Fix:  "Open an issue with the section \"Details\" of this log. Until then leave the platform out with `platforms`, or sign without SBOM with `sbom: false`.",
-		Err:  err,
-	}
-	switch {
-	case errors.Is(context.Cause(ctx), errTooSlow):
-		p.Why = fmt.Sprintf("It took longer than %s.", c.Limit)
-	case killed(err):
-		p.Why = "The cataloger was killed; most often it needs more memory than the runner has."
-		p.Fix = "Use a larger runner, or sign without SBOM with `sbom: false`."
-	}
-	return p
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -35,6 +36,13 @@ func TestMain(m *testing.M) {
 }
 
 func child() int {
+	// What the parent does with a child that is not confined, is tried by one that is not.
+	if os.Args[0] == unconfined {
+		fmt.Println(unconfined)
+	} else if err := confined(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	var in bytes.Buffer
 	if _, err := in.ReadFrom(os.Stdin); err != nil {
 		return 3
@@ -52,6 +60,9 @@ func child() int {
 	}
 	return 0
 }
+
+// unconfined is the name of a child that may do all that its user may.
+const unconfined = "unconfined"
 
 // answer prints an answer as the protocol has it.
 func answer(document string) {
@@ -76,6 +87,7 @@ func hang() int {
 // children are ways to behave; exits and words are what the parent sees.
 var children = map[string]func(layout string) int{
 	"look":     look,
+	"attack":   attack,
 	"document": func(string) int { answer(`{"ok":true}`); return 0 },
 	"words": func(string) int {
 		fmt.Fprint(os.Stderr, "reading\nthe layer is damaged\n")
@@ -84,6 +96,11 @@ var children = map[string]func(layout string) int{
 	"answer-and-fail": func(string) int { answer(`{"ok":true}`); fmt.Fprintln(os.Stderr, "half of it"); return 1 },
 	"killed":          func(string) int { _ = syscall.Kill(os.Getpid(), syscall.SIGKILL); return hang() },
 	"panic":           func(string) int { panic("index out of range") },
+	"out-of-memory": func(string) int {
+		fmt.Fprint(os.Stderr, "runtime: out of memory: cannot allocate 4194304-byte block\nfatal error: runtime: out of memory\n\ngoroutine 1:\nmain.main()\n")
+		return 2
+	},
+	"disk-full":       func(string) int { fmt.Fprintln(os.Stderr, "write /tmp/x: no space left on device"); return 1 },
 	"hang":            func(string) int { return hang() },
 	"answer-and-hang": func(string) int { answer(`{"ok":true}`); return hang() },
 	"nothing":         func(string) int { return 0 },
@@ -136,7 +153,7 @@ type sight struct {
 	Args      []string
 	Env       []string
 	UID, GID  int
-	Groups    string // of /proc/self/status
+	Groups    []int
 	WorkDir   string
 	TempMode  string
 	TempOwner uint32
@@ -148,12 +165,7 @@ type sight struct {
 func look(layout string) int {
 	s := sight{Args: os.Args, Env: os.Environ(), UID: os.Getuid(), GID: os.Getgid()}
 	s.WorkDir, _ = os.Getwd()
-	status, _ := os.ReadFile("/proc/self/status")
-	for line := range strings.Lines(string(status)) {
-		if groups, ok := strings.CutPrefix(line, "Groups:"); ok {
-			s.Groups = strings.TrimSpace(groups)
-		}
-	}
+	s.Groups, _ = os.Getgroups()
 	if info, err := os.Stat(os.TempDir()); err == nil {
 		s.TempMode, s.TempOwner = info.Mode().Perm().String(), info.Sys().(*syscall.Stat_t).Uid
 	}
@@ -219,7 +231,8 @@ var created = time.Date(2026, 9, 1, 12, 30, 0, 0, time.UTC)
 func cataloger(work string) *sbom.Cataloger {
 	return &sbom.Cataloger{
 		Program: "/proc/self/exe", Name: "seal-image", TempDir: work,
-		Version: "1.2.3", Author: "Organization: acme", Created: created, Limit: time.Hour,
+		Version: "1.2.3", Author: "Organization: acme", Created: created, Limits: sbom.Limits{Time: time.Hour},
+		Log:     slog.New(slog.DiscardHandler),
 		Options: sbom.Options{Formats: []attest.Format{attest.SPDXJSON}, Files: sbom.FilesNone},
 	}
 }
@@ -281,12 +294,10 @@ func TestChildHoldsNothing(t *testing.T) {
 	}
 	want := sight{
 		Args: []string{"seal-image", "catalog"}, Env: s.Env, UID: os.Getuid(), GID: os.Getgid(), Groups: s.Groups,
-		WorkDir: tmp, TempMode: "-rwx------", TempOwner: uint32(os.Getuid()), TempWrite: true, Layout: "content<nil>",
-		Writes: s.Writes,
+		WorkDir: layout, TempMode: "-rwx------", TempOwner: uint32(os.Getuid()), TempWrite: true, Layout: "content<nil>",
 	}
 	if os.Geteuid() == 0 {
-		want.UID, want.GID, want.TempOwner, want.Groups = 65532, 65532, 65532, ""
-		want.Writes = nil // without root, parent and child are the same user
+		want.UID, want.GID, want.TempOwner, want.Groups = 65532, 65532, 65532, nil
 	}
 	if diff := cmp.Diff(want, s); diff != "" {
 		t.Errorf("what the child sees (-want +got):\n%s", diff)
@@ -346,7 +357,9 @@ func TestCatalogFails(t *testing.T) {
 	}{
 		"words":           {golden: "failed", says: "the layer is damaged"},
 		"answer-and-fail": {golden: "failed", says: "half of it"},
-		"panic":           {golden: "failed", says: "exit status 2"},
+		"panic":           {golden: "failed", says: "exit status 2: panic: index out of range"},
+		"out-of-memory":   {golden: "memory", says: "fatal error: runtime: out of memory"},
+		"disk-full":       {golden: "disk", says: "no space left"},
 		"killed":          {golden: "killed", says: "killed"},
 		"hang":            {golden: "too-slow", limit: short},
 		"answer-and-hang": {golden: "too-slow", limit: short},
@@ -369,8 +382,9 @@ func TestCatalogFails(t *testing.T) {
 			t.Parallel()
 			work := workDir(t)
 			cat := cataloger(work)
+			cat.Name = unconfined
 			if c.limit > 0 {
-				cat.Limit = c.limit
+				cat.Limits.Time = c.limit
 			}
 			layout := smallLayout(t, work)
 			defer release(t, layout)
@@ -404,7 +418,9 @@ func TestCatalogCancelled(t *testing.T) {
 			defer cancelled.Stop()
 			layout := smallLayout(t, work)
 			defer release(t, layout)
-			_, err := cataloger(work).Catalog(ctx, layout, imageOf(t, mode, someDigest))
+			cat := cataloger(work)
+			cat.Name = unconfined
+			_, err := cat.Catalog(ctx, layout, imageOf(t, mode, someDigest))
 			if !errors.Is(err, cause) || problem.From(err).Code != problem.Unexpected {
 				t.Errorf("got %v, want the cause alone", err)
 			}

@@ -6,6 +6,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"time"
 
 	"github.com/anchore/stereoscope/pkg/file"
 	"github.com/anchore/stereoscope/pkg/image"
@@ -19,10 +24,36 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	_ "modernc.org/sqlite" // driver of the rpm database; without it one rpmdb.sqlite fails the whole catalog
+
+	"seal-image/internal/confine"
 )
 
 // maxRequest bounds the request.
 const maxRequest = 1 << 20
+
+// maxFile bounds what the child writes to one file, which is a layer at most.
+const maxFile = 32 << 30
+
+// Confine takes from this process what the child does not need: see [confine.Child]. It keeps
+// its working folder, the layout, to read, and its TMPDIR. limit is the time for one image. It
+// writes to out what is active, as the first line of the answer.
+func Confine(limit time.Duration, out io.Writer) error {
+	rules := confine.Rules{
+		Read: ".", Write: os.TempDir(),
+		FileSize: maxFile,
+		CPU:      uint64(limit.Seconds()) * uint64(runtime.GOMAXPROCS(0)), //nolint:gosec // both are positive
+	}
+	// The runtime takes more than its limit where it has to: the parent sees that, and this
+	// holds where the parent does not look in time.
+	if heap := debug.SetMemoryLimit(-1); heap < math.MaxInt64 {
+		rules.Memory = 2 * uint64(heap) //nolint:gosec // a limit is positive
+	}
+	active, err := confine.Child(rules)
+	if err != nil {
+		return fmt.Errorf("confine: %w", err)
+	}
+	return writeConfined(out, active)
+}
 
 // Child is the other side of [Cataloger]: it reads a request from in and writes the
 // documents to out. It needs a TMPDIR that it may write to.

@@ -195,30 +195,40 @@ func identity(t *testing.T, documents [][]byte) string {
 	return namespace
 }
 
-// Through the parent, and as another user where this is root, come the same documents.
+// Through the parent, confined and as another user where this is root, come the same documents.
 func TestCatalogReally(t *testing.T) {
 	t.Parallel()
-	work := workDir(t)
-	dir := filepath.Join(work, "layout")
-	digest := layoutOf(t, dir, debian)
-	// Syft's own JSON also has folders of caches that it finds by the variable HOME.
-	formats := []attest.Format{attest.SPDXTagValue, attest.CycloneDXJSON, attest.SPDXJSON}
-	packages, want := request(dir, digest, formats...).catalog(t)
-	cat := cataloger(work)
-	cat.Options.Formats = formats
-	got, err := cat.Catalog(t.Context(), dir, imageOf(t, "acme/app", digest))
-	if err != nil {
-		t.Fatal(err)
+	for name, folders := range map[string][]string{
+		"debian": {debian},
+		"alpine": {alpine},
+		"fedora": {fedora, npm}, // SQLite
+		"node":   {"testdata/node"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			work := workDir(t)
+			dir := filepath.Join(work, "layout")
+			digest := layoutOf(t, dir, folders...)
+			// Syft's own JSON also has folders of caches that it finds by the variable HOME.
+			formats := []attest.Format{attest.SPDXTagValue, attest.CycloneDXJSON, attest.SPDXJSON}
+			packages, want := request(dir, digest, formats...).catalog(t)
+			cat := cataloger(work)
+			cat.Options.Formats = formats
+			got, err := cat.Catalog(t.Context(), dir, imageOf(t, "acme/app", digest))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.Packages != packages || len(got.Documents) != len(want) {
+				t.Fatalf("%d packages, %d documents", got.Packages, len(got.Documents))
+			}
+			for i, doc := range got.Documents {
+				if diff := cmp.Diff(string(want[i]), string(doc.Bytes)); diff != "" || doc.Format != formats[i] {
+					t.Errorf("document %s (-in process +child):\n%s", doc.Format, diff)
+				}
+			}
+			onlyLayoutLeft(t, work)
+		})
 	}
-	if got.Packages != packages || len(got.Documents) != len(want) {
-		t.Fatalf("%d packages, %d documents", got.Packages, len(got.Documents))
-	}
-	for i, doc := range got.Documents {
-		if diff := cmp.Diff(string(want[i]), string(doc.Bytes)); diff != "" || doc.Format != formats[i] {
-			t.Errorf("document %s (-in process +child):\n%s", doc.Format, diff)
-		}
-	}
-	onlyLayoutLeft(t, work)
 }
 
 func TestChildRefuses(t *testing.T) {

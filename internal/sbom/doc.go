@@ -3,10 +3,12 @@
 // Cataloging is done by a child process, because an image is hostile input and its parsers
 // are many. The parent ([Cataloger]) holds the credentials and never parses content; the
 // child ([Child]) parses and holds nothing: no token, no network credentials, no
-// environment but TMPDIR and the two limits of the Go runtime, and another user where the
-// parent is root. What crosses is an OCI image layout on disk, a request on standard
-// input, and documents on standard output: a pipe, and not files that the child could
-// make point elsewhere. If the child crashes, hangs or runs out of memory, it does so alone.
+// environment but TMPDIR and the two limits of the Go runtime, another user where the parent
+// is root, and, before it reads anything, the loss of all that cataloging does not need
+// ([Confine]). What crosses is an OCI image layout on disk, a request on standard input, and
+// documents on standard output: a pipe, and not files that the child could make point
+// elsewhere. If the child crashes, hangs or takes too much memory or disk ([Limits]), it ends
+// alone.
 //
 // A document is syft's, and more: what the package databases hold of a package and syft
 // does not pass on is added ([enrich]), and what would say something else than the

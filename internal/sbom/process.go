@@ -1,37 +1,28 @@
 package sbom
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/exec"
 	"runtime"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
-
-	"github.com/KimMachineGun/automemlimit/memlimit"
 )
 
-// run starts the child and reads its answer.
-func (c *Cataloger) run(ctx context.Context, tmp string, req []byte) (packages int, documents [][]byte, err error) {
-	var words tail
-	cmd := exec.CommandContext(ctx, c.Program) //nolint:gosec // this executable, set in main
-	cmd.Args = []string{c.Name, "catalog"}
-	cmd.Dir = tmp
-	cmd.Env = environment(tmp)
+// run starts the child, watches it, and reads its answer. It ends it when ctx is done, which
+// stop makes so when the child takes too much.
+func (c *Cataloger) run(ctx context.Context, stop context.CancelCauseFunc, tmp, layout string, req []byte) (packages int, documents [][]byte, err error) {
+	var said words
+	cmd := c.command(ctx, tmp, layout)
 	cmd.Stdin = bytes.NewReader(req)
-	cmd.Stderr = &words
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if os.Geteuid() == 0 {
-		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: nobody, Gid: nobody}
-	}
-	cmd.Cancel = func() error { return killGroup(cmd) }
-	cmd.WaitDelay = 5 * time.Second
+	cmd.Stderr = &said
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return 0, nil, err
@@ -39,23 +30,60 @@ func (c *Cataloger) run(ctx context.Context, tmp string, req []byte) (packages i
 	if err := cmd.Start(); err != nil {
 		return 0, nil, fmt.Errorf("start child: %w", err)
 	}
+	watched, unwatch := context.WithCancel(ctx)
+	defer unwatch()
+	go c.Limits.watch(watched, cmd.Process.Pid, tmp, stop)
 	// A process that the child left behind may hold the pipe open.
-	stop := context.AfterFunc(ctx, func() { _ = out.Close() })
-	defer stop()
-	packages, documents, readErr := readAnswer(out, len(c.Options.Formats))
+	release := context.AfterFunc(ctx, func() { _ = out.Close() })
+	defer release()
+	packages, documents, readErr := c.read(ctx, newAnswer(out))
 	ended := errors.Is(readErr, io.EOF) || errors.Is(readErr, io.ErrUnexpectedEOF)
 	if readErr != nil && !ended {
 		// A child that we do not understand must not go on writing into a full pipe.
 		_ = killGroup(cmd)
 	}
+	unwatch() // after Wait, the number may be another process's
 	err = cmd.Wait()
+	c.logEnd(ctx, cmd.ProcessState)
 	switch {
 	case readErr != nil && !ended:
-		return 0, nil, &childError{err: readErr, words: words.String()}
+		return 0, nil, &childError{err: readErr, words: said.String()}
 	case err != nil: // how it ended says more than what is missing
-		return 0, nil, &childError{err: err, words: words.String()}
+		return 0, nil, &childError{err: err, words: said.String()}
 	}
 	return packages, documents, readErr
+}
+
+// command is the child, not yet started. Its working folder is the layout; see [Confine].
+func (c *Cataloger) command(ctx context.Context, tmp, layout string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, c.Program) //nolint:gosec // this executable, set in main
+	cmd.Args = []string{c.Name, "catalog"}
+	cmd.Dir = layout
+	cmd.Env = c.Limits.environment(tmp)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if os.Geteuid() == 0 {
+		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: nobody, Gid: nobody}
+	}
+	cmd.Cancel = func() error { return killGroup(cmd) }
+	cmd.WaitDelay = 5 * time.Second
+	return cmd
+}
+
+func (c *Cataloger) read(ctx context.Context, in *bufio.Reader) (packages int, documents [][]byte, err error) {
+	active, err := readConfined(in)
+	if err != nil {
+		return 0, nil, err
+	}
+	c.Log.DebugContext(ctx, "child confined", slog.String("by", active))
+	return readAnswer(in, len(c.Options.Formats))
+}
+
+// logEnd logs what the child took.
+func (c *Cataloger) logEnd(ctx context.Context, state *os.ProcessState) {
+	if used, ok := state.SysUsage().(*syscall.Rusage); ok {
+		c.Log.DebugContext(ctx, "child ended", slog.String("how", state.String()), slog.Int64("peak-memory-kib", used.Maxrss),
+			slog.Duration("processor-time", state.UserTime()+state.SystemTime()))
+	}
 }
 
 // killGroup ends the child and what it may have started.
@@ -68,14 +96,12 @@ func killGroup(cmd *exec.Cmd) error {
 }
 
 // environment is all that the child gets to know.
-func environment(tmp string) []string {
+func (l Limits) environment(tmp string) []string {
 	env := []string{"TMPDIR=" + tmp, "GOMAXPROCS=" + strconv.Itoa(runtime.GOMAXPROCS(0))}
-	const share = 0.375 // two children at a time, and the parent and the page cache live too
-	limit, err := memlimit.ApplyRatio(memlimit.ApplyFallback(memlimit.FromCgroup, memlimit.FromSystem), share)()
-	if err != nil {
-		return env
+	if heap := l.heap(); heap > 0 {
+		env = append(env, "GOMEMLIMIT="+strconv.FormatUint(heap, 10))
 	}
-	return append(env, "GOMEMLIMIT="+strconv.FormatUint(limit, 10))
+	return env
 }
 
 // childError is how the child ended and what it said last.
@@ -103,20 +129,3 @@ func killed(err error) bool {
 	status, ok := exit.Sys().(syscall.WaitStatus)
 	return ok && status.Signaled() && status.Signal() == syscall.SIGKILL
 }
-
-// tail keeps the last line that is written to it, at most 1 KiB.
-type tail struct{ line []byte }
-
-func (t *tail) Write(p []byte) (int, error) {
-	const most = 1 << 10
-	t.line = append(t.line, p...)
-	if i := bytes.LastIndexByte(bytes.TrimRight(t.line, "\n"), '\n'); i >= 0 {
-		t.line = t.line[i+1:]
-	}
-	if len(t.line) > most {
-		t.line = t.line[len(t.line)-most:]
-	}
-	return len(p), nil
-}
-
-func (t *tail) String() string { return strings.TrimSpace(string(t.line)) }

@@ -29,7 +29,29 @@ func (r request) parts() []string {
 	}
 }
 
-// header is the first line of the answer, as JSON; the documents' bytes follow it, one
+// maxConfined bounds the first line of the answer, which says what confines the child.
+const maxConfined = 200
+
+// writeConfined writes the first line, before anything hostile is read: a child that then
+// crashes has said it.
+func writeConfined(w io.Writer, active string) error {
+	_, err := fmt.Fprintln(w, active)
+	return err
+}
+
+// readConfined reads the first line.
+func readConfined(in *bufio.Reader) (string, error) {
+	line, err := in.ReadSlice('\n')
+	if err != nil {
+		return "", fmt.Errorf("read what confines the child: %w", err)
+	}
+	if len(line) > maxConfined {
+		return "", errors.New("read what confines the child: too long")
+	}
+	return strings.TrimSpace(string(line)), nil
+}
+
+// header is the second line of the answer, as JSON; the documents' bytes follow it, one
 // after the other.
 type header struct {
 	Packages int   `json:"packages"`
@@ -56,10 +78,14 @@ func writeAnswer(w io.Writer, packages int, documents [][]byte) error {
 	return nil
 }
 
-// readAnswer reads the answer with n documents to the end of r. It believes nothing of what
-// it reads. The buffer of its reader bounds the header.
-func readAnswer(r io.Reader, n int) (packages int, documents [][]byte, err error) {
-	in := bufio.NewReader(io.LimitReader(r, maxAnswer+1<<10))
+// newAnswer makes the reader of an answer. Its buffer bounds a line.
+func newAnswer(r io.Reader) *bufio.Reader {
+	return bufio.NewReader(io.LimitReader(r, maxAnswer+1<<10))
+}
+
+// readAnswer reads what follows the first line, with n documents, to the end. It believes
+// nothing of what it reads.
+func readAnswer(in *bufio.Reader, n int) (packages int, documents [][]byte, err error) {
 	line, err := in.ReadSlice('\n')
 	if err != nil {
 		return 0, nil, fmt.Errorf("read header: %w", err)
