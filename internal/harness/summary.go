@@ -19,7 +19,7 @@ func (r *Runner) Copied(line string) (string, error) {
 	return string(block[1]), nil
 }
 
-// ShellTools are those that the commands of a summary use, for machines that lack them: jq's two uses there,
-// and what decodes a payload, as functions of a shell.
-const ShellTools = `jq() { if [ "$1" = -c ]; then tr -d '\n' < "$3"; else cat; fi; }; base64() { cat; }
+// ShellTools are those that the commands of a summary use, for machines that lack them: two uses
+// of jq, and what decodes a payload, as functions of a shell.
+const ShellTools = `jq() { if [ "$1" = -c ]; then tr -d '\n' < "$3"; echo; else cat; fi; }; base64() { cat; }
 `

@@ -21,9 +21,7 @@ func (s *summary) success(seal *attest.Seal) {
 	n := attached.attached(seal)
 	s.add(folded(fmt.Sprintf("Stored next to the image: %d", n), attached.out.String()))
 	s.add(folded("Verify with cosign, gh or the verify action", verifyCommands(seal, s.job)))
-	if policies := policies(seal, s.job); policies != "" {
-		s.add(folded("Admit in Kubernetes with policy-controller or Kyverno", policies))
-	}
+	s.add(folded("Admit in Kubernetes", policies(seal, s.job)))
 }
 
 // dryRun shows an image that would be sealed.

@@ -9,27 +9,42 @@ import (
 	"seal-image/internal/attest"
 )
 
-// policies are two ways to have a cluster admit only what this workflow has signed. Those of
-// another Sigstore need its keys within them.
+// trustRoot is the object of policy-controller that holds the keys of another Sigstore.
+const trustRoot = "own-sigstore"
+
+// policies are two ways to have a cluster admit only what this workflow has signed. Kyverno's
+// needs the keys of another Sigstore within it, and is left out there. Neither reads what a log
+// of version 2 has recorded.
 func policies(s *attest.Seal, job Job) string {
-	if job.OwnSigstore {
+	if s.Signature().Bundle.Entry.IntegratedTime.IsZero() {
 		return ""
 	}
 	id := s.Signature().Bundle.Signer
 	var b strings.Builder
 	if !strings.HasPrefix(id.SAN, id.RepositoryURI+"/") {
-		fmt.Fprintf(&b, "The workflow is not of the repository %s: these policies accept it for every repository that calls it.\n\n", code(id.Repository))
+		fmt.Fprintf(&b, "The workflow is not of the repository %s: a policy accepts it for every repository that calls it.\n\n", code(id.Repository))
 	}
-	fmt.Fprintf(&b, "[policy-controller](<https://docs.sigstore.dev/policy-controller/overview/>):\n\n%s\n", fenced("yaml", clusterImagePolicy(s, id)))
-	fmt.Fprintf(&b, "[Kyverno](<https://kyverno.io/docs/policy-types/image-validating-policy/>):\n\n%s", fenced("yaml", imageValidatingPolicy(s, id)))
+	b.WriteString("[policy-controller](<https://docs.sigstore.dev/policy-controller/overview/>)")
+	if job.OwnSigstore {
+		fmt.Fprintf(&b, ", with the keys of this Sigstore as a `TrustRoot` of the name `%s`", trustRoot)
+	}
+	fmt.Fprintf(&b, ":\n\n%s\n", fenced("yaml", clusterImagePolicy(s, id, job)))
+	if !job.OwnSigstore {
+		fmt.Fprintf(&b, "[Kyverno](<https://kyverno.io/docs/policy-types/image-validating-policy/>):\n\n%s", fenced("yaml", imageValidatingPolicy(s, id)))
+	}
 	return b.String()
 }
 
 // clusterImagePolicy demands the signature. policy-controller reads signatures under tags
-// alone; a bundle is an attestation to it, also one with the predicate type of a signature.
+// alone; a bundle is an attestation to it, also one with the predicate type of a signature. It
+// wants a URL of Fulcio, and asks nothing there.
 // Source: https://github.com/sigstore/policy-controller/blob/main/pkg/apis/policy/v1beta1/clusterimagepolicy_types.go
-func clusterImagePolicy(s *attest.Seal, id attest.Identity) string {
+func clusterImagePolicy(s *attest.Seal, id attest.Identity, job Job) string {
 	repository := s.Subject.Ref.Context().Name()
+	keys, log := "", "url: https://rekor.sigstore.dev"
+	if job.OwnSigstore {
+		keys, log = "        trustRootRef: "+trustRoot+"\n", "trustRootRef: "+trustRoot
+	}
 	out := "apiVersion: policy.sigstore.dev/v1beta1\n" +
 		"kind: ClusterImagePolicy\n" +
 		"metadata:\n  name: " + policyName(repository) + "\n" +
@@ -37,11 +52,12 @@ func clusterImagePolicy(s *attest.Seal, id attest.Identity) string {
 		"    - glob: " + scalar(repository+":**") + "\n" +
 		"    - glob: " + scalar(repository+"@**") + "\n" +
 		"  authorities:\n    - name: workflow\n" +
-		"      keyless:\n        url: https://fulcio.sigstore.dev\n        identities:\n" + identityOf(id, "          ")
+		"      keyless:\n        url: https://fulcio.sigstore.dev\n" + keys + "        identities:\n" + identityOf(id, "          ") +
+		"      ctlog:\n        " + log
 	if storedAs(s, attest.FormSig) != nil {
-		return out + "      ctlog:\n        url: https://rekor.sigstore.dev"
+		return out
 	}
-	return out + "      signatureFormat: bundle\n      attestations:\n" +
+	return out + "\n      signatureFormat: bundle\n      attestations:\n" +
 		"        - name: signature\n          predicateType: " + attest.SignaturePredicateType
 }
 

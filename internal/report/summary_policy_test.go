@@ -57,11 +57,13 @@ type clusterImagePolicy struct {
 		Authorities []struct {
 			Name    string `yaml:"name"`
 			Keyless struct {
-				URL        string     `yaml:"url"`
-				Identities identities `yaml:"identities"`
+				URL          string     `yaml:"url"`
+				TrustRootRef string     `yaml:"trustRootRef"`
+				Identities   identities `yaml:"identities"`
 			} `yaml:"keyless"`
-			CTLog *struct {
-				URL string `yaml:"url"`
+			CTLog struct {
+				URL          string `yaml:"url"`
+				TrustRootRef string `yaml:"trustRootRef"`
 			} `yaml:"ctlog"`
 			SignatureFormat string `yaml:"signatureFormat"`
 			Attestations    []struct {
@@ -208,6 +210,24 @@ func checkPlaces(t *testing.T, res *attest.Result, cluster clusterImagePolicy, k
 	tags := res.Seals[0].Attachments[len(res.Seals[0].Attachments)-1].Form == attest.FormSig
 	if bundles := authority.SignatureFormat == "bundle"; bundles == tags || bundles && (len(authority.Attestations) != 1 || authority.Attestations[0].PredicateType != attest.SignaturePredicateType) {
 		t.Errorf("the ClusterImagePolicy reads %+v", authority)
+	}
+}
+
+// TestPolicyOfOwnSigstore: policy-controller is told where the keys are.
+func TestPolicyOfOwnSigstore(t *testing.T) {
+	t.Parallel()
+	own := job
+	own.OwnSigstore = true
+	for _, format := range []attest.SignatureFormat{attest.Both, attest.Bundles} {
+		found := blocks(report.Summary(one(t, plain(), how{sign: format}), own, nil), "yaml")
+		if len(found) != 2 {
+			t.Fatalf("%d blocks of YAML", len(found))
+		}
+		var cluster clusterImagePolicy
+		decode(t, found[1], &cluster)
+		if a := cluster.Spec.Authorities[0]; a.Keyless.TrustRootRef != "own-sigstore" || a.CTLog.TrustRootRef != "own-sigstore" || a.CTLog.URL != "" {
+			t.Errorf("%s: %+v", format, a)
+		}
 	}
 }
 

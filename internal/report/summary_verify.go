@@ -115,7 +115,8 @@ func ghCommand(s *attest.Seal, job Job) string {
 			words = append(words, "--cert-oidc-issuer "+quote(id.Issuer))
 		}
 		if job.OwnSigstore {
-			words = append(words, "--custom-trusted-root <(jq -c . "+trustedRoot+")")
+			words[0] = "jq -c . " + trustedRoot + " > " + trustedRoot + "l # gh wants it in one line\n" + words[0]
+			words = append(words, "--custom-trusted-root "+trustedRoot+"l")
 		}
 		return strings.Join(append(words, "--predicate-type "+quote(a.Bundle.Statement.PredicateType)), " \\\n  ")
 	}
