@@ -38,6 +38,12 @@ func Files(res *attest.Result, dir string) (map[string][]byte, error) {
 	return files, nil
 }
 
+// The ends of the names of bundles, and of those that are made of a signature for older verifiers.
+const (
+	bundleSuffix = ".sigstore.json"
+	legacyBundle = ".legacy.sigstore.json"
+)
+
 // maxArtifactName bounds the name of an artifact, which others may add to.
 const maxArtifactName = 120
 
@@ -81,9 +87,10 @@ func namesAmong(subjects []*attest.Subject, i int) names {
 }
 
 // folder is e.g. "app-0123456789ab".
-func folder(s *attest.Subject) string {
-	return fileName(path.Base(s.Ref.Context().RepositoryStr())) + "-" + s.Digest().Hex[:12]
-}
+func folder(s *attest.Subject) string { return lastPart(s) + "-" + s.Digest().Hex[:12] }
+
+// lastPart of the image's name is e.g. "app".
+func lastPart(s *attest.Subject) string { return fileName(path.Base(s.Ref.Context().RepositoryStr())) }
 
 // document is e.g. "linux-arm-v7.spdx.json".
 func (n names) document(sbom *attest.SBOM, f attest.Format) string {
@@ -104,10 +111,11 @@ func (n names) bundle(st *attest.Statement) string {
 	case st.PredicateType == attest.CycloneDXPredicateType:
 		parts[1] = "cdx"
 	}
+	suffix := bundleSuffix
 	if st.IsSimpleSigning() {
-		parts = append(parts, "legacy")
+		suffix = legacyBundle
 	}
-	return path.Join(n.folder, strings.Join(parts, ".")+".sigstore.json")
+	return path.Join(n.folder, strings.Join(parts, ".")+suffix)
 }
 
 // platform is the platform with dashes, or "index"; two manifests of one platform are told
