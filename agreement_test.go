@@ -127,7 +127,7 @@ func checkInputTable(t *testing.T, inputs ordered, rows [][]string) {
 // worded for one of them.
 func TestSharedInputsAgree(t *testing.T) {
 	t.Parallel()
-	worded := []string{"image", "digest", "signature-format", "output-dir", "timeout"}
+	worded := []string{"image", "digest", "github-token", "signature-format", "output-dir", "timeout"}
 	seal := readAction(t, "action.yml").Inputs
 	for _, d := range readAction(t, "verify/action.yml").Inputs {
 		i := slices.IndexFunc(seal, func(other declared) bool { return other.Name == d.Name })

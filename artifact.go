@@ -12,16 +12,12 @@ import (
 	"seal-image/internal/runner"
 )
 
-// uploadArtifact keeps the files with the run. That it cannot be done is a warning, unless an
-// input of the step asks for it.
-func uploadArtifact(ctx context.Context, cfg *config.Config, job *runner.Job, res *attest.Result, files map[string][]byte) error {
-	if !cfg.Artifact.Upload {
-		return nil
-	}
-	defer job.Step("Upload the artifact")()
-	upload := github.Upload{Name: cfg.Artifact.Name, Fixed: cfg.Artifact.Name != "", Files: files, ExpiresAt: expiry(ctx, cfg, job)}
+// uploadArtifact keeps the files with the run.
+func (p *publication) uploadArtifact(ctx context.Context) error {
+	cfg, job := p.cfg, p.job
+	upload := github.Upload{Name: cfg.Artifact.Name, Fixed: cfg.Artifact.Name != "", Files: p.files, ExpiresAt: expiry(ctx, cfg, job)}
 	if !upload.Fixed {
-		upload.Name = report.ArtifactName(res)
+		upload.Name = report.ArtifactName(p.res)
 	}
 	artifact, err := github.NewArtifacts(github.Options{
 		ResultsURL: cfg.Job.ResultsURL,
@@ -31,15 +27,11 @@ func uploadArtifact(ctx context.Context, cfg *config.Config, job *runner.Job, re
 		Transport:  newTransport(job),
 		Mask:       job.Mask,
 	}).Upload(ctx, upload)
-	switch {
-	case err != nil && (cfg.Artifact.Required || ctx.Err() != nil):
+	if err != nil {
 		return err
-	case err != nil:
-		job.Warn(err)
-		return nil
 	}
-	res.Artifact = artifact
-	job.Log().InfoContext(ctx, fmt.Sprintf("uploaded %d files as %s: %s", len(files), artifact.Name, artifact.URL))
+	p.res.Artifact = artifact
+	job.Log().InfoContext(ctx, fmt.Sprintf("uploaded %d files as %s: %s", len(p.files), artifact.Name, artifact.URL))
 	return nil
 }
 

@@ -84,8 +84,8 @@ func seal(ctx context.Context, job *runner.Job, program string, getenv func(stri
 	return publish(ctx, cfg, job, res, err)
 }
 
-// publish writes the files, uploads those of a run that went well, and writes the summary and,
-// last and only after success, the outputs. It returns runErr, or what went wrong here.
+// publish writes the files, gives those of a run that went well to GitHub's services, and writes
+// the summary and, last and only after success, the outputs. It returns runErr, or what went wrong here.
 func publish(ctx context.Context, cfg *config.Config, job *runner.Job, res *attest.Result, runErr error) error {
 	errs := []error{runErr}
 	if len(res.Seals) > 0 {
@@ -94,7 +94,7 @@ func publish(ctx context.Context, cfg *config.Config, job *runner.Job, res *atte
 			err = job.WriteFiles(cfg.OutputDir, files)
 		}
 		if err == nil && runErr == nil {
-			err = uploadArtifact(ctx, cfg, job, res, files)
+			err = (&publication{cfg, job, res, files}).useServices(ctx)
 		}
 		errs = append(errs, err)
 	}

@@ -62,6 +62,11 @@ func TestScript(t *testing.T) {
 			"unzip":     unzip,
 			"attested":  attested,
 
+			"makerelease": makeRelease,
+			"assets":      assets,
+			"asset":       assetOf,
+			"permission":  permission,
+
 			"index-document": indexDocument,
 			"dockerconfig":   dockerConfig,
 			"put":            put,

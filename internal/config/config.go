@@ -27,11 +27,12 @@ type Config struct {
 	Registry Registry
 	Sigstore Sigstore
 
-	Artifact  Artifact
-	OutputDir string // relative to the workspace, with slashes
-	Summary   bool
-	DryRun    bool
-	Timeout   time.Duration
+	Artifact      Artifact
+	ReleaseAssets bool   // attach the files to the release of the run
+	OutputDir     string // relative to the workspace, with slashes
+	Summary       bool
+	DryRun        bool
+	Timeout       time.Duration
 
 	Job Job
 }
@@ -73,6 +74,7 @@ func Parse(getenv func(string) string) (*Config, error) {
 		Registry:        r.registry(images, job),
 		Sigstore:        r.sigstore(),
 		Artifact:        r.artifact(),
+		ReleaseAssets:   r.withToken("upload-release-assets"),
 		OutputDir:       r.folder("output-dir"),
 		Summary:         r.flag("summary"),
 		DryRun:          r.flag("dry-run"),

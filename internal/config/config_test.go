@@ -161,6 +161,10 @@ func TestParse(t *testing.T) {
 			with:   step{"image": ref, "upload-artifact": "false"},
 			change: func(c *config.Config) { c.Artifact.Upload, c.Artifact.Required = false, true },
 		},
+		"release assets": {
+			with:   step{"image": ref, "upload-release-assets": "true"},
+			change: func(c *config.Config) { c.ReleaseAssets = true },
+		},
 		"services of the run": {
 			with: step{
 				"image": ref, "ACTIONS_RESULTS_URL": "https://results.acme.dev/", "ACTIONS_RUNTIME_TOKEN": "runtime-token", "GITHUB_RETENTION_DAYS": "90",

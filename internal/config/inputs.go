@@ -51,6 +51,7 @@ func Inputs() []Input {
 		{Name: "upload-artifact"},
 		{Name: "artifact-name"},
 		{Name: "upload-artifact-retention"},
+		{Name: "upload-release-assets", Default: "false"},
 		{Name: "output-dir", Default: ".seal-image"},
 		{Name: "summary", Default: "true"},
 		{Name: "dry-run", Default: "false"},

@@ -28,6 +28,7 @@ type Job struct {
 	RunID      string
 	Ref        string // that started the run, e.g. refs/tags/v1
 	SHA        string // its commit
+	ReleaseID  int64  // of the release whose event started the run; 0 if another did
 
 	// APIURL is GitHub's REST API, without trailing slash; Token, the input `github-token`, is
 	// for it. Empty where there is none.
@@ -62,6 +63,7 @@ func (r *reader) job() Job {
 		RunID:      r.getenv("GITHUB_RUN_ID"),
 		Ref:        r.getenv("GITHUB_REF"),
 		SHA:        r.getenv("GITHUB_SHA"),
+		ReleaseID:  event.Release.ID,
 
 		APIURL: cmp.Or(strings.TrimRight(r.getenv("GITHUB_API_URL"), "/"), "https://api.github.com"),
 		Token:  secret.New(r.text("github-token")),
@@ -90,6 +92,14 @@ func (r *reader) job() Job {
 	return job
 }
 
+// Tag is the one that started the run, or ""; a release starts the run of its tag.
+func (j Job) Tag() string {
+	if tag, ok := strings.CutPrefix(j.Ref, "refs/tags/"); ok {
+		return tag
+	}
+	return ""
+}
+
 // containerRegistry is the host whose packages the job's token can read and write.
 func (j Job) containerRegistry() string {
 	if j.ServerURL == "https://github.com" {
@@ -106,6 +116,9 @@ const maxEventBytes = 32 << 20
 
 // event is what is read of the event that started the run.
 type event struct {
+	Release struct {
+		ID int64 `json:"id"`
+	} `json:"release"`
 	Repository struct {
 		Visibility string `json:"visibility"`
 		Private    *bool  `json:"private"`

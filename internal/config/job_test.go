@@ -58,3 +58,27 @@ func TestRun(t *testing.T) {
 		t.Errorf("job (-want +got):\n%s", diff)
 	}
 }
+
+func TestRelease(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		event, ref string
+		id         int64
+		tag        string
+	}{
+		"release":   {`{"action":"published","release":{"id":4294967296,"tag_name":"v1"}}`, "refs/tags/v1", 4294967296, "v1"},
+		"tag":       {`{"ref":"refs/tags/rel/v1"}`, "refs/tags/rel/v1", 0, "rel/v1"},
+		"branch":    {`{}`, "refs/heads/refs/tags/v1", 0, ""},
+		"odd event": {`{"release":"v1"}`, "", 0, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStep(t, step{"image": "app:v1", "GITHUB_REF": tt.ref})
+			s.write(t, "event.json", tt.event)
+			s["GITHUB_EVENT_PATH"] = filepath.Join(s["GITHUB_WORKSPACE"], "event.json")
+			if got := parse(t, s).Job; got.ReleaseID != tt.id || got.Tag() != tt.tag {
+				t.Errorf("release %d, tag %q", got.ReleaseID, got.Tag())
+			}
+		})
+	}
+}

@@ -45,6 +45,7 @@ func TestParseMistakes(t *testing.T) {
 		"wait":                      {"image": image, "sigstore-wait": "10"},
 		"wait-negative":             {"image": image, "sigstore-wait": "-1m"},
 		"wait-long":                 {"image": image, "sigstore-wait": "7h"},
+		"release-without-token":     {"image": image, "upload-release-assets": "true", "github-token": ""},
 		"username-only":             {"image": image, "registry-username": "alice"},
 		"password-only":             {"image": image, "registry-password": "hunter2-hunter2"},
 		"fulcio-only":               {"image": image, "fulcio-url": "https://fulcio.acme.dev", "tuf-url": "https://tuf.acme.dev"},

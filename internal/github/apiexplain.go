@@ -73,6 +73,11 @@ func (p purpose) adviceFor(failed *apiError) advice {
 			"Add to the permissions of the job\n  permissions:\n    " + p.permission +
 				"\nA reusable workflow needs it in the calling job too; a pull request from a fork never gets it. " + off,
 		}
+	case failed.Status == http.StatusNotFound:
+		return advice{
+			"GitHub's API does not have it, or does not show it to the job's token: it answered 404" + said(failed) + ".",
+			"Check that it was not deleted meanwhile, and that the job has\n  permissions:\n    " + p.permission + "\n" + off,
+		}
 	case failed.Status >= http.StatusInternalServerError:
 		return advice{fmt.Sprintf("GitHub's API kept answering %d%s.", failed.Status, said(failed)), again + off}
 	case failed.Status == http.StatusConflict, failed.Status == http.StatusUnprocessableEntity:

@@ -14,7 +14,10 @@ func explainRelease(ref ReleaseRef, err error) error {
 	var foreign foreignHost
 	switch {
 	case errors.Is(err, errNoRelease) && ref.ID != 0:
-		return p.problem(err, advice{"The release is not there any more.", "Run the workflow for a release that exists."})
+		return p.problem(err, advice{
+			"The release is not there any more, or it is a draft again, which only a job with `contents: write` sees.",
+			"Run the workflow for a release that is published, or for the tag with\n  permissions:\n    contents: write",
+		})
 	case errors.Is(err, errNoRelease):
 		return p.problem(err, advice{
 			"The tag has no release, or one that is a draft, which only a job with `contents: write` sees.",

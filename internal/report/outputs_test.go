@@ -39,6 +39,7 @@ func TestResults(t *testing.T) {
 		"failed-several":  partly(t),
 		"failed-unknown":  one(t, plain(), how{attached: -1, err: fmt.Errorf("broken pipe")}),
 		"dry-run":         dryRun(multi()),
+		"released":        released(one(t, plain(), how{alone: true}), "v1"),
 		"nothing":         {},
 		"foreign":         foreign(t, 3),
 	} {

@@ -16,7 +16,20 @@ import (
 
 // results is the JSON of the output `results` and of the file results.json.
 type results struct {
-	Images []imageResult `json:"images"`
+	Images  []imageResult  `json:"images"`
+	Release *releaseResult `json:"release,omitempty"`
+}
+
+// releaseResult is what files were attached to.
+type releaseResult struct {
+	Tag    string        `json:"tag"`
+	URL    string        `json:"url"`
+	Assets []assetResult `json:"assets"`
+}
+
+type assetResult struct {
+	Name  string `json:"name"`
+	State string `json:"state"` // "new", "replaced" (another of that name) or "existing" (left alone)
 }
 
 type imageResult struct {
@@ -70,6 +83,12 @@ func Results(res *attest.Result, dir string) ([]byte, error) {
 	all := results{Images: []imageResult{}}
 	for _, s := range res.Seals {
 		all.Images = append(all.Images, image(res, s, dir))
+	}
+	if r := res.Release; r != nil {
+		all.Release = &releaseResult{Tag: r.Tag, URL: r.URL}
+		for _, a := range r.Assets {
+			all.Release.Assets = append(all.Release.Assets, assetResult{Name: a.Name, State: string(a.State)})
+		}
 	}
 	encoded, err := json.Marshal(all) // escapes <, > and &
 	if err != nil {

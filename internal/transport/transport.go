@@ -12,7 +12,8 @@
 //   - a timestamp authority signs the time once more;
 //   - a registry opens another upload, and forgets the first;
 //   - a token server gives another token;
-//   - the artifact service answers that there is such an artifact, and it is looked up.
+//   - the artifact service answers that there is such an artifact, and it is looked up;
+//   - GitHub answers that a release has such an asset, and it is looked at.
 //
 // An adapter that needs a request of another kind has to see to that itself.
 package transport

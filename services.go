@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"seal-image/internal/attest"
+	"seal-image/internal/config"
+	"seal-image/internal/github"
+	"seal-image/internal/report"
+	"seal-image/internal/runner"
+)
+
+// publication is what a run that went well has for the services that GitHub has around it.
+type publication struct {
+	cfg   *config.Config
+	job   *runner.Job
+	res   *attest.Result    // gets what the services have answered
+	files map[string][]byte // of output-dir, by path
+}
+
+// service is one of those services.
+type service struct {
+	title    string // of its section in the log
+	wanted   bool
+	required bool // an input asks for it: the step fails where it cannot be used
+	use      func(context.Context) error
+}
+
+// services are used in this order.
+func (p *publication) services() []service {
+	artifact := p.cfg.Artifact
+	return []service{
+		{"Upload the artifact", artifact.Upload, artifact.Required, p.uploadArtifact},
+		{"Attach to the release", p.cfg.ReleaseAssets && !p.cfg.DryRun, true, p.attachToRelease},
+	}
+}
+
+// useServices ends with the first failure of a service that is required. What a server does
+// not have is a warning at any rate: the workflow may run on several.
+func (p *publication) useServices(ctx context.Context) error {
+	for _, s := range p.services() {
+		if !s.wanted {
+			continue
+		}
+		err := p.use(ctx, s)
+		switch lacking := errors.Is(err, github.ErrLacking); {
+		case err == nil:
+		case s.required && !lacking, ctx.Err() != nil:
+			return err
+		default:
+			p.job.Warn(err)
+		}
+	}
+	return p.rewriteResults()
+}
+
+func (p *publication) use(ctx context.Context, s service) error {
+	defer p.job.Step(s.title)()
+	return s.use(ctx)
+}
+
+// rewriteResults has the file say what the services have answered.
+func (p *publication) rewriteResults() error {
+	results, err := report.Results(p.res, p.cfg.OutputDir)
+	if err != nil {
+		return err
+	}
+	return p.job.WriteFiles(p.cfg.OutputDir, map[string][]byte{report.ResultsFile: results})
+}
+
+func (p *publication) api() *github.API {
+	return github.NewAPI(github.APIOptions{
+		URL: p.cfg.Job.APIURL, Token: p.cfg.Job.Token, Repository: p.cfg.Job.Repository, Transport: newTransport(p.job),
+	})
+}
+
+// attachToRelease attaches the files to the release of the run, if it has one.
+func (p *publication) attachToRelease(ctx context.Context) error {
+	ref := github.ReleaseRef{ID: p.cfg.Job.ReleaseID, Tag: p.cfg.Job.Tag()}
+	if ref == (github.ReleaseRef{}) {
+		p.job.Log().InfoContext(ctx, "nothing to attach to: the run is of no release and of no tag, but of "+p.cfg.Job.Ref)
+		return nil
+	}
+	release, err := p.api().AttachToRelease(ctx, ref, report.Assets(p.res, p.files))
+	if err != nil {
+		return err
+	}
+	p.res.Release = release
+	count := map[attest.State]int{}
+	for _, a := range release.Assets {
+		count[a.State]++
+	}
+	p.job.Log().InfoContext(ctx, fmt.Sprintf("attached to %s: %d new assets, %d replaced, %d that were there: %s",
+		ref, count[attest.New], count[attest.Replaced], count[attest.Existing], release.URL))
+	return nil
+}
