@@ -10,7 +10,6 @@ import (
 	"github.com/anchore/syft/syft/format/github"
 	"github.com/anchore/syft/syft/format/spdxjson"
 	"github.com/anchore/syft/syft/pkg"
-	"github.com/anchore/syft/syft/sbom"
 	"github.com/spdx/tools-golang/spdx"
 	"github.com/spdx/tools-golang/spdx/v2/common"
 
@@ -35,14 +34,12 @@ func SyftsOwn(ctx context.Context, encoded []byte, format attest.Format) ([]byte
 	if err != nil {
 		return nil, err
 	}
-	var encoder sbom.FormatEncoder
-	switch {
-	case format == attest.SPDXJSON:
+	encoder := github.NewFormatEncoder()
+	if format == attest.SPDXJSON {
 		encoder, err = spdxjson.NewFormatEncoderWithConfig(spdxjson.EncoderConfig{Version: "2.3"})
-	case format == attest.CycloneDXJSON:
+	}
+	if format == attest.CycloneDXJSON {
 		encoder, err = cyclonedxjson.NewFormatEncoderWithConfig(cyclonedxjson.EncoderConfig{Version: "1.6"})
-	case format == GitHubJSON:
-		encoder = github.NewFormatEncoder()
 	}
 	if err != nil {
 		return nil, err
