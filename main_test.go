@@ -61,12 +61,15 @@ func TestScript(t *testing.T) {
 			"artifacts": artifacts,
 			"unzip":     unzip,
 			"attested":  attested,
+			"snapshots": snapshots,
+			"hex":       setHex,
 
 			"makerelease": makeRelease,
 			"assets":      assets,
 			"asset":       assetOf,
 			"permission":  permission,
 
+			"attestations":   attestations,
 			"index-document": indexDocument,
 			"dockerconfig":   dockerConfig,
 			"put":            put,

@@ -34,6 +34,8 @@ func (p *publication) services() []service {
 	return []service{
 		{"Upload the artifact", artifact.Upload, artifact.Required, p.uploadArtifact},
 		{"Attach to the release", p.cfg.ReleaseAssets && !p.cfg.DryRun, true, p.attachToRelease},
+		{"Store the attestations with GitHub", p.cfg.GitHub.Attestation && !p.cfg.DryRun, true, p.storeAttestations},
+		{"Submit the packages to the dependency graph", p.cfg.GitHub.Snapshot && !p.cfg.DryRun, true, p.submitSnapshots},
 	}
 }
 

@@ -28,7 +28,8 @@ type Config struct {
 	Sigstore Sigstore
 
 	Artifact      Artifact
-	ReleaseAssets bool   // attach the files to the release of the run
+	ReleaseAssets bool // attach the files to the release of the run
+	GitHub        GitHub
 	OutputDir     string // relative to the workspace, with slashes
 	Summary       bool
 	DryRun        bool
@@ -81,6 +82,7 @@ func Parse(getenv func(string) string) (*Config, error) {
 		Timeout:         r.timeout("timeout"),
 		Job:             job,
 	}
+	cfg.GitHub = r.github(cfg.SBOM, cfg.Provenance)
 	return cfg, r.problem()
 }
 

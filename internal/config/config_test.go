@@ -175,6 +175,7 @@ func TestParse(t *testing.T) {
 				c.Job.MaxRetention, c.Job.ID = 90, "release"
 				c.Job.RunURL = "https://github.com/acme/demo/actions/runs/1658821493"
 				c.Job.Repository, c.Job.RunID = "acme/demo", "1658821493"
+				c.Job.ActionURL = "https://github.com/acme/demo"
 			},
 		},
 		"services": {

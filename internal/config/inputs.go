@@ -52,6 +52,8 @@ func Inputs() []Input {
 		{Name: "artifact-name"},
 		{Name: "upload-artifact-retention"},
 		{Name: "upload-release-assets", Default: "false"},
+		{Name: "github-attestation", Default: "false"},
+		{Name: "dependency-snapshot", Default: "false"},
 		{Name: "output-dir", Default: ".seal-image"},
 		{Name: "summary", Default: "true"},
 		{Name: "dry-run", Default: "false"},

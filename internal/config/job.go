@@ -29,6 +29,12 @@ type Job struct {
 	Ref        string // that started the run, e.g. refs/tags/v1
 	SHA        string // its commit
 	ReleaseID  int64  // of the release whose event started the run; 0 if another did
+	// HeadSHA is the last commit of the pull request, where the run is for one and SHA is a
+	// merge that is in no branch.
+	HeadSHA string
+	// ActionURL is the repository of the action, or that of the workflow where the action is
+	// used from there.
+	ActionURL string
 
 	// APIURL is GitHub's REST API, without trailing slash; Token, the input `github-token`, is
 	// for it. Empty where there is none.
@@ -64,6 +70,7 @@ func (r *reader) job() Job {
 		Ref:        r.getenv("GITHUB_REF"),
 		SHA:        r.getenv("GITHUB_SHA"),
 		ReleaseID:  event.Release.ID,
+		HeadSHA:    event.head(r.getenv("GITHUB_EVENT_NAME")),
 
 		APIURL: cmp.Or(strings.TrimRight(r.getenv("GITHUB_API_URL"), "/"), "https://api.github.com"),
 		Token:  secret.New(r.text("github-token")),
@@ -76,6 +83,9 @@ func (r *reader) job() Job {
 	}
 	if job.ServerURL == "" {
 		job.ServerURL = "https://github.com"
+	}
+	if action := cmp.Or(r.getenv("GITHUB_ACTION_REPOSITORY"), job.Repository); action != "" {
+		job.ActionURL = job.ServerURL + "/" + action
 	}
 	if job.Repository != "" && job.RunID != "" {
 		job.RunURL = job.ServerURL + "/" + job.Repository + "/actions/runs/" + job.RunID
@@ -126,6 +136,11 @@ type event struct {
 			Type string `json:"type"`
 		} `json:"owner"`
 	} `json:"repository"`
+	PullRequest struct {
+		Head struct {
+			SHA string `json:"sha"`
+		} `json:"head"`
+	} `json:"pull_request"`
 }
 
 // readEvent is the zero event if there is no file of JSON.
@@ -165,5 +180,17 @@ func (e event) author(owner string) string {
 		return "Person: " + owner
 	default:
 		return "Organization: " + owner
+	}
+}
+
+// head is the last commit of a pull request; "" for other events, pull_request_target among
+// them, whose commit is that of the base branch.
+// Source: https://docs.github.com/actions/reference/workflows-and-actions/events-that-trigger-workflows
+func (e event) head(name string) string {
+	switch name {
+	case "pull_request", "pull_request_review", "pull_request_review_comment":
+		return e.PullRequest.Head.SHA
+	default:
+		return ""
 	}
 }

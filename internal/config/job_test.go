@@ -45,13 +45,14 @@ func TestTempThatIsNotMounted(t *testing.T) {
 func TestRun(t *testing.T) {
 	t.Parallel()
 	s := newStep(t, step{
-		"image": "app:v1", "GITHUB_API_URL": "https://ghe.acme.dev/api/v3/", "GITHUB_REPOSITORY": "acme/demo", "GITHUB_WORKFLOW": "release",
+		"image": "app:v1", "GITHUB_API_URL": "https://ghe.acme.dev/api/v3/", "GITHUB_REPOSITORY": "acme/demo", "GITHUB_WORKFLOW": "release", "GITHUB_ACTION_REPOSITORY": "acme/seal-image",
 		"GITHUB_RUN_ID": "7", "GITHUB_REF": "refs/tags/v1", "GITHUB_SHA": "c0ffee",
 	})
 	got := parse(t, s).Job
 	want := config.Job{
 		ServerURL: "https://github.com", Workspace: s["GITHUB_WORKSPACE"], Temp: s["RUNNER_TEMP"], Actor: "octocat",
-		RunURL: "https://github.com/acme/demo/actions/runs/7", Repository: "acme/demo", Workflow: "release", RunID: "7",
+		ActionURL: "https://github.com/acme/seal-image",
+		RunURL:    "https://github.com/acme/demo/actions/runs/7", Repository: "acme/demo", Workflow: "release", RunID: "7",
 		Ref: "refs/tags/v1", SHA: "c0ffee", APIURL: "https://ghe.acme.dev/api/v3", Token: secret.New("job-token"),
 	}
 	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b secret.String) bool { return a.Reveal() == b.Reveal() })); diff != "" {

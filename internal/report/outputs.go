@@ -19,7 +19,7 @@ func OutputNames() []string {
 		"certificate-identity", "certificate-oidc-issuer", "certificate-repository",
 		"sbom-path", "sbom-digest", "package-count",
 		"bundle-path", "signature-digest", "attestation-digest",
-		"verify-command", "artifact-id", "artifact-url", "results",
+		"verify-command", "artifact-id", "artifact-url", "attestation-url", "results",
 	}
 }
 
@@ -41,6 +41,7 @@ func Outputs(res *attest.Result, dir string) (map[string]string, error) {
 	}
 	s := res.Seals[0]
 	n := namesOf(res, s)
+	out["attestation-url"] = attestationURL(s)
 	out["results"] = string(encoded)
 	out["image"] = s.Subject.Ref.String()
 	out["digest"] = s.Subject.Ref.DigestStr()
@@ -61,6 +62,22 @@ func Outputs(res *attest.Result, dir string) (map[string]string, error) {
 		logged(out, s, a.Bundle)
 	}
 	return out, nil
+}
+
+// attestationURL is GitHub's page of the provenance, else of the SBOM, of the digest that the
+// user named; empty if this run has stored neither.
+func attestationURL(s *attest.Seal) string {
+	url := ""
+	for _, b := range s.Bundles {
+		switch {
+		case b.Statement.About.Ref != s.Subject.Ref || b.Page == "":
+		case b.Statement.IsProvenance():
+			return b.Page
+		case url == "":
+			url = b.Page
+		}
+	}
+	return url
 }
 
 // logged sets the outputs that come from the log entry and the certificate.

@@ -114,6 +114,8 @@ func TestOutputs(t *testing.T) {
 		"provenance-only": one(t, plain(), how{proven: proof, noSBOM: true}),
 		"several":         several(t),
 		"kept":            kept(one(t, plain(), how{}), "app-aaaaaaaaaaaa"),
+		"stored":          stored(one(t, multi(), how{proven: proof})),
+		"stored-sbom":     stored(one(t, multi(), how{})),
 		"dry-run":         dryRun(plain()),
 		"dry-run-multi":   dryRun(multi()),
 		"dry-run-several": dryRun(multi(), in("quay.io/acme/tool", plain())),

@@ -75,6 +75,7 @@ type attachmentResult struct {
 	LogURL        string     `json:"log_url,omitempty"`
 	LogID         string     `json:"log_id,omitempty"`
 	LoggedAt      *time.Time `json:"log_integrated_time,omitempty"`
+	URL           string     `json:"attestation_url,omitempty"` // of GitHub's page, if this run has stored it there
 }
 
 // Results encodes everything about the run as compact JSON in ASCII. dir is where the
@@ -152,6 +153,7 @@ func attachment(n names, a *attest.Attachment, dir string) attachmentResult {
 	}
 	out.Platform, out.PredicateType = st.Platform, st.PredicateType
 	out.BundlePath = path.Join(dir, n.bundle(st))
+	out.URL = a.Bundle.Page
 	out.LogIndex, out.LogURL, out.LogID = &entry.Index, entry.URL, entry.LogID
 	if !entry.IntegratedTime.IsZero() {
 		out.LoggedAt = &entry.IntegratedTime

@@ -121,6 +121,22 @@ func (s *summary) end() {
 	s.steps()
 }
 
+// pages are GitHub's, about what this run has stored there.
+func (s *summary) pages(seal *attest.Seal) {
+	var links []string
+	for _, b := range seal.Bundles {
+		if b.Page != "" {
+			links = append(links, link(kind(b.Statement), b.Page)+" of "+about(seal, b.Statement.About))
+		}
+	}
+	if more := len(links) - s.rows; more > 0 {
+		links = append(links[:s.rows], fmt.Sprintf("%d more", more))
+	}
+	if len(links) > 0 {
+		s.addf("Stored with GitHub: %s.\n\n", strings.Join(links, ", "))
+	}
+}
+
 // steps shows how long each took.
 func (s *summary) steps() {
 	var lines []string

@@ -20,6 +20,7 @@ func (s *summary) success(seal *attest.Seal) {
 	attached := &summary{room: s.room}
 	n := attached.attached(seal)
 	s.add(folded(fmt.Sprintf("Stored next to the image: %d", n), attached.out.String()))
+	s.pages(seal)
 	s.add(folded("Verify with cosign, gh or the verify action", verifyCommands(seal, s.job)))
 	s.add(folded("Admit in Kubernetes", policies(seal, s.job)))
 }

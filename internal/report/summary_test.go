@@ -77,6 +77,18 @@ func released(res *attest.Result, tag string) *attest.Result {
 	return res
 }
 
+// stored is the result of a run that has stored its attestations with GitHub.
+func stored(res *attest.Result) *attest.Result {
+	n := 7000000
+	for _, b := range res.Seals[0].Bundles {
+		if !b.Statement.IsSignature() {
+			n++
+			b.Page = fmt.Sprintf("https://github.com/acme/demo/attestations/%d", n)
+		}
+	}
+	return res
+}
+
 func TestSummary(t *testing.T) {
 	t.Parallel()
 	withoutTag := plain()
@@ -106,6 +118,8 @@ func TestSummary(t *testing.T) {
 		"several":         {several(t), nil},
 		"kept":            {kept(one(t, plain(), how{}), "app-aaaaaaaaaaaa"), nil},
 		"kept-foreign":    {kept(one(t, plain(), how{}), evil), nil},
+
+		"stored": {stored(one(t, multi(), how{proven: proof})), nil},
 
 		"released":         {released(one(t, plain(), how{}), "v1"), nil},
 		"released-foreign": {released(one(t, plain(), how{}), evil), nil},
