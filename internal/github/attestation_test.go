@@ -62,6 +62,9 @@ func TestStoreAttestations(t *testing.T) {
 			[]string{list, post, post},
 			"- 7 7",
 		},
+		"existing, a list that breaks off": {
+			map[string]string{"GET " + attestations + "/" + aDigest: inline[:60]}, []*attest.Bundle{attested("old", sbom, true)}, []string{list, post}, "7",
+		},
 		"existing, known elsewhere": {
 			map[string]string{"GET " + attestations + "/" + aDigest: elsewhere, "GET /blob": compressed},
 			[]*attest.Bundle{attested("old", sbom, true)},

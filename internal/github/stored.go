@@ -26,7 +26,10 @@ func (s attestations) knows(ctx context.Context, digest, signature string) (bool
 		} `json:"attestations"`
 	}
 	err := s.api.get(ctx, "/attestations/"+digest+"?per_page=100", &list)
-	if err != nil && !isNotFound(err) { // there is none, or no such API, as the next request finds out
+	switch {
+	case isNotFound(err): // there is none, or no such API, as the next request finds out
+	case errors.Is(err, errAPIAnswer): // a list with bundles in it may be too long to read
+	case err != nil:
 		return false, err
 	}
 	known := map[string]bool{}
