@@ -37,7 +37,9 @@ func (p *Pipeline) attachTo(ctx context.Context, req Request, subject *Subject, 
 		return nil
 	}
 	start := time.Now()
-	err := p.Attacher.Attach(ctx, subject.Ref.Context(), planned)
+	err := attaching.spend(ctx, subject.Manifest, func(ctx context.Context) error {
+		return p.Attacher.Attach(ctx, subject.Ref.Context(), planned)
+	})
 	for _, a := range planned {
 		if a.State == New {
 			p.Log.InfoContext(ctx, "attached "+a.title(), slog.String("as", string(a.Form)), slog.String("digest", a.Manifest.Ref.DigestStr()), took(start))
@@ -101,7 +103,11 @@ func (p *Pipeline) readBack(ctx context.Context, subject *Subject, planned []*At
 	if len(attachments) == 0 {
 		return nil
 	}
-	stored, err := p.Attacher.ReadBack(ctx, subject.Ref.Context(), attachments)
+	var stored []Stored
+	err := readingBack.spend(ctx, subject.Manifest, func(ctx context.Context) (err error) {
+		stored, err = p.Attacher.ReadBack(ctx, subject.Ref.Context(), attachments)
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("read back from %s: %w", subject.Ref, err)
 	}

@@ -66,7 +66,10 @@ func (p *Pipeline) catalogImages(ctx context.Context, req Request, subject *Subj
 
 func (p *Pipeline) download(ctx context.Context, subject *Subject, images []Image) error {
 	start := time.Now()
-	if err := p.Downloader.Download(ctx, images, p.LayoutDir); err != nil {
+	err := downloading.spend(ctx, subject.Manifest, func(ctx context.Context) error {
+		return p.Downloader.Download(ctx, images, p.LayoutDir)
+	})
+	if err != nil {
 		return fmt.Errorf("download %s: %w", subject.Ref, err)
 	}
 	p.Log.InfoContext(ctx, "downloaded", slog.String("digest", subject.Ref.DigestStr()), slog.Int("images", len(images)), took(start))

@@ -20,17 +20,39 @@ import (
 // without giving one. Statuses of 5xx and 429 are the transport's to retry.
 var tokenWaits = []time.Duration{0, time.Second, 2 * time.Second, 4 * time.Second}
 
+// errSlowToken is a token that did not come in time.
+var errSlowToken = errors.New("there was no token within " + tokenLimit.String())
+
 // errNoToken is an answer 200 without a token in it.
 var errNoToken = errors.New("the answer has no token")
+
+// tokenLimit is the time for a token, with all that is tried.
+const tokenLimit = time.Minute
 
 // IDToken asks GitHub for an OIDC token of this job and masks it. Tokens live for five
 // minutes, so it is asked for anew each time.
 // Source: https://docs.github.com/actions/reference/security/oidc
 func (j *Job) IDToken(ctx context.Context, audience string) (secret.String, error) {
+	limited, cancel := context.WithTimeoutCause(ctx, tokenLimit, errSlowToken)
+	defer cancel()
+	token, err := j.ask(limited, audience)
+	switch {
+	case err == nil:
+		return token, nil
+	case ctx.Err() != nil:
+		return secret.String{}, context.Cause(ctx)
+	case limited.Err() != nil:
+		err = fmt.Errorf("%w: %w", errSlowToken, err)
+	}
+	return secret.String{}, tokenProblem(err)
+}
+
+// ask asks until there is a token.
+func (j *Job) ask(ctx context.Context, audience string) (secret.String, error) {
 	var err error
 	for _, wait := range tokenWaits {
 		if waitErr := transport.Wait(ctx, wait); waitErr != nil {
-			return secret.String{}, waitErr
+			return secret.String{}, errors.Join(waitErr, err)
 		}
 		var token string
 		token, err = j.action.GetIDToken(ctx, audience)
@@ -47,10 +69,7 @@ func (j *Job) IDToken(ctx context.Context, audience string) (secret.String, erro
 		}
 		j.log.DebugContext(ctx, "no token yet: "+err.Error())
 	}
-	if ctx.Err() != nil {
-		return secret.String{}, context.Cause(ctx)
-	}
-	return secret.String{}, tokenProblem(err)
+	return secret.String{}, err
 }
 
 // transient recognises answers that are known to get better: an empty or non-JSON body
@@ -75,11 +94,19 @@ func tokenProblem(err error) error {
 		}
 	}
 	why := "The token endpoint gave no usable answer."
+	slow := errors.Is(err, errSlowToken)
+	if slow {
+		why = fmt.Sprintf("The token endpoint gave none within %s.", tokenLimit)
+	}
 	if failed, ok := errors.AsType[*actions.RequestFailedError](err); ok {
 		why = fmt.Sprintf("The token endpoint answered %d.", failed.StatusCode)
 	}
 	if failed, ok := errors.AsType[*transport.StatusError](err); ok {
-		why = fmt.Sprintf("The token endpoint kept answering %d.", failed.Status)
+		why = fmt.Sprintf("The token endpoint kept answering %d", failed.Status)
+		if slow {
+			why += fmt.Sprintf(", for %s, which is the limit", tokenLimit)
+		}
+		why += "."
 	}
 	return &problem.Problem{
 		Code: problem.IDTokenRequest,

@@ -81,6 +81,9 @@ func (p inProcess) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	w := httptest.NewRecorder()
 	p.ServeHTTP(w, req)
+	if err := req.Context().Err(); err != nil {
+		return nil, err
+	}
 	resp := w.Result()
 	resp.Request = req
 	return resp, nil

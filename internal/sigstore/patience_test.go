@@ -9,7 +9,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"seal-image/internal/attest"
 	"seal-image/internal/problem"
+	"seal-image/internal/sigstore"
 )
 
 // TestOutageWithoutEnd: the limit is kept, and named; a second image does not wait again.
@@ -141,6 +143,43 @@ func TestTokenRefused(t *testing.T) {
 				least, most := time.Duration(w.tokens-1)*2*time.Second, time.Duration(w.tokens-1)*5*time.Second
 				if took := time.Since(w.start); took < least || took > most {
 					t.Errorf("it took %s", took)
+				}
+			})
+		})
+	}
+}
+
+// TestNothingMultiplies: what stays down is asked six times, by the transport alone.
+func TestNothingMultiplies(t *testing.T) {
+	t.Parallel()
+	const tuf = "tuf.example.com"
+	version2 := func(o *sigstore.Options) {
+		*o = withTimestamps(*o)
+		o.Instance.SigningConfig = file(signingConfig(service(rekor2URL, 2), service(tsaURL, 1), "ANY"))
+		o.Format = attest.Bundles
+	}
+	for name, tt := range map[string]struct {
+		host   string
+		change func(*sigstore.Options)
+		code   problem.Code
+	}{
+		"Fulcio":  {fulcio, func(*sigstore.Options) {}, problem.FulcioUnavailable},
+		"Rekor 1": {rekor, func(*sigstore.Options) {}, problem.RekorUnavailable},
+		"Rekor 2": {rekor2Host, version2, problem.RekorUnavailable},
+		"TSA":     {tsa, func(o *sigstore.Options) { *o = withTimestamps(*o) }, problem.TimestampUnavailable},
+		"TUF": {tuf, func(o *sigstore.Options) {
+			o.Instance.TrustedRoot, o.Instance.TUFURL = sigstore.File{}, "http://"+tuf
+		}, problem.TrustRoot},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := newWeather(t, 0)
+				tt.change(&w.options)
+				w.down(tt.host, 0, 24*time.Hour, nil)
+				_, err := newSigner(t, w.options).Sign(t.Context(), three(t)[:1])
+				if code := problem.From(err).Code; code != tt.code || w.requests[tt.host] != 6 {
+					t.Errorf("%d requests, error %v", w.requests[tt.host], err)
 				}
 			})
 		})

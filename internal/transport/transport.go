@@ -13,7 +13,9 @@
 //   - a registry opens another upload, and forgets the first;
 //   - a token server gives another token;
 //   - the artifact service answers that there is such an artifact, and it is looked up;
-//   - GitHub answers that a release has such an asset, and it is looked at.
+//   - a release answers that it has an asset of that name, which is compared;
+//   - a snapshot replaces that of the same job;
+//   - GitHub may list an attestation twice, which says the same twice.
 //
 // An adapter that needs a request of another kind has to see to that itself.
 package transport
