@@ -13,10 +13,10 @@ import (
 const trustRoot = "own-sigstore"
 
 // policies are two ways to have a cluster admit only what this workflow has signed. Kyverno's
-// needs the keys of another Sigstore within it, and is left out there. Neither reads what a log
-// of version 2 has recorded.
+// needs the keys of another Sigstore within it, and is left out there; with such keys,
+// policy-controller reads tags alone. Neither reads what a log of version 2 has recorded.
 func policies(s *attest.Seal, job Job) string {
-	if s.Signature().Bundle.Entry.IntegratedTime.IsZero() {
+	if s.Signature().Bundle.Entry.IntegratedTime.IsZero() || job.OwnSigstore && storedAs(s, attest.FormSig) == nil {
 		return ""
 	}
 	id := s.Signature().Bundle.Signer

@@ -14,9 +14,9 @@ import (
 	"seal-image/internal/report"
 )
 
-// blocks are the contents of the fenced blocks of a language.
-func blocks(markdown, language string) (out []string) {
-	for _, m := range regexp.MustCompile("(?ms)^```+"+language+"\n(.*?)\n```+$").FindAllStringSubmatch(markdown, -1) {
+// blocks are the contents of the fenced blocks of YAML.
+func blocks(markdown string) (out []string) {
+	for _, m := range regexp.MustCompile("(?ms)^```+yaml\n(.*?)\n```+$").FindAllStringSubmatch(markdown, -1) {
 		out = append(out, m[1])
 	}
 	return out
@@ -146,7 +146,7 @@ func TestPolicies(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			found := blocks(report.Summary(tt.res, job, nil), "yaml")
+			found := blocks(report.Summary(tt.res, job, nil))
 			if len(found) != 3 {
 				t.Fatalf("%d blocks of YAML", len(found))
 			}
@@ -218,16 +218,17 @@ func TestPolicyOfOwnSigstore(t *testing.T) {
 	t.Parallel()
 	own := job
 	own.OwnSigstore = true
-	for _, format := range []attest.SignatureFormat{attest.Both, attest.Bundles} {
-		found := blocks(report.Summary(one(t, plain(), how{sign: format}), own, nil), "yaml")
-		if len(found) != 2 {
-			t.Fatalf("%d blocks of YAML", len(found))
-		}
-		var cluster clusterImagePolicy
-		decode(t, found[1], &cluster)
-		if a := cluster.Spec.Authorities[0]; a.Keyless.TrustRootRef != "own-sigstore" || a.CTLog.TrustRootRef != "own-sigstore" || a.CTLog.URL != "" {
-			t.Errorf("%s: %+v", format, a)
-		}
+	found := blocks(report.Summary(one(t, plain(), how{}), own, nil))
+	if len(found) != 2 {
+		t.Fatalf("%d blocks of YAML", len(found))
+	}
+	var cluster clusterImagePolicy
+	decode(t, found[1], &cluster)
+	if a := cluster.Spec.Authorities[0]; a.Keyless.TrustRootRef != "own-sigstore" || a.CTLog.TrustRootRef != "own-sigstore" || a.CTLog.URL != "" {
+		t.Errorf("%+v", a)
+	}
+	if found := blocks(report.Summary(one(t, plain(), how{sign: attest.Bundles}), own, nil)); len(found) != 1 {
+		t.Errorf("bundles alone have a policy: %q", found)
 	}
 }
 
@@ -251,7 +252,7 @@ func TestVerifyStep(t *testing.T) {
 		Uses string
 		With map[string]string
 	}
-	decode(t, blocks(report.Summary(res, own, nil), "yaml")[0], &steps)
+	decode(t, blocks(report.Summary(res, own, nil))[0], &steps)
 	want := map[string]string{
 		"image": res.Seals[0].Subject.Ref.String(), "certificate-identity": id.SAN, "repository": id.Repository,
 		"certificate-oidc-issuer": id.Issuer, "trusted-root": "trusted_root.json",

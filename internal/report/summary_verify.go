@@ -24,17 +24,15 @@ func verifyCommands(s *attest.Seal, job Job) string {
 		fmt.Fprintf(&b, "These images are signed with another Sigstore than the public one. `%s` stands for its trusted root, the target `trusted_root.json` of its TUF repository.\n\n", trustedRoot)
 	}
 	fmt.Fprintf(&b, "cosign 3:\n\n%s\n", fenced("sh", cosignCommands(s, nil, job)))
-	var flags []string
-	switch {
-	case storedAs(s, attest.FormBundle) == nil && job.OwnSigstore:
-		// It reads a file of trust for bundles alone.
-	case storedAs(s, attest.FormBundle) != nil:
-		flags = append(flags, "--new-bundle-format")
+	bundles := storedAs(s, attest.FormBundle) != nil
+	if bundles || !job.OwnSigstore { // of tags alone, it cannot be told whom to trust by a file
+		var flags []string
+		if bundles {
+			flags = append(flags, "--new-bundle-format")
+		}
 		if s.Signature().Bundle.Entry.IntegratedTime.IsZero() {
 			flags = append(flags, "--use-signed-timestamps")
 		}
-		fallthrough
-	default:
 		fmt.Fprintf(&b, "cosign 2.6:\n\n%s\n", fenced("sh", cosignCommands(s, flags, job)))
 	}
 	if command := ghCommand(s, job); command != "" {
