@@ -33,6 +33,7 @@ type bench struct {
 func TestContainer(t *testing.T) {
 	b := newBench(t)
 	t.Run("image", b.testImage)
+	t.Run("release", b.testRelease)
 	t.Run("step", b.testStep)
 	t.Run("folders", b.testFolders)
 	t.Run("docker config", b.testDockerConfig)

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 
@@ -35,12 +36,18 @@ type file struct {
 	Content  string // its SHA-256, or where a link leads
 }
 
-// filesOf are the files of an image of the engine, by path; no folders.
-func filesOf(t *testing.T, image string) map[string]file {
+// saved is an image of the engine.
+func saved(t *testing.T, image string) v1.Image {
 	t.Helper()
-	saved := filepath.Join(t.TempDir(), "image.tar")
-	suite.Must(docker(t.Context(), "save", "--output", saved, image))(t)
-	content := mutate.Extract(suite.Must(tarball.ImageFromPath(saved, nil))(t))
+	archive := filepath.Join(t.TempDir(), "image.tar")
+	suite.Must(docker(t.Context(), "save", "--output", archive, image))(t)
+	return suite.Must(tarball.ImageFromPath(archive, nil))(t)
+}
+
+// filesIn are the files of an image, by path; no folders.
+func filesIn(t *testing.T, img v1.Image) map[string]file {
+	t.Helper()
+	content := mutate.Extract(img)
 	defer content.Close()
 	files := map[string]file{}
 	for r := tar.NewReader(content); ; {

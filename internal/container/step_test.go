@@ -30,7 +30,7 @@ const identity = "https://github.com/acme/demo/.github/workflows/release.yml@ref
 // testImage: the image holds the program and the certificate authorities, and runs as root.
 func (b *bench) testImage(t *testing.T) {
 	var names []string
-	for name, f := range filesOf(t, b.image) {
+	for name, f := range filesIn(t, saved(t, b.image)) {
 		names = append(names, fmt.Sprintf("%s %#o %d:%d", name, f.Mode, f.UID, f.GID))
 	}
 	slices.Sort(names)

@@ -70,8 +70,12 @@ func imageFor(platform v1.Platform, c *content, about description) (v1.Image, er
 	img, err = mutate.ConfigFile(img, &v1.ConfigFile{
 		OS: platform.OS, Architecture: platform.Architecture,
 		Created: v1.Time{Time: about.created},
-		// No User, as in the Dockerfile: the runner's files belong to another one.
-		Config: v1.Config{Entrypoint: []string{"/seal-image"}, Labels: about.labels()},
+		// No User, as in the Dockerfile: the runner's files belong to another one. PATH is what
+		// docker build adds.
+		Config: v1.Config{
+			Entrypoint: []string{"/seal-image"}, Labels: about.labels(),
+			Env: []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
+		},
 		RootFS: v1.RootFS{Type: "layers"},
 	})
 	if err != nil {

@@ -117,8 +117,10 @@ func checkConfig(t *testing.T, img v1.Image, platform v1.Platform) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Neither User nor Cmd, and no variable.
-	want := v1.Config{Entrypoint: []string{"/seal-image"}, Labels: map[string]string{
+	// Neither User nor Cmd.
+	want := v1.Config{Entrypoint: []string{"/seal-image"}, Env: []string{
+		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+	}, Labels: map[string]string{
 		"org.opencontainers.image.title":       "seal-image",
 		"org.opencontainers.image.description": "GitHub action that signs container images and attaches signed SBOMs",
 		"org.opencontainers.image.licenses":    "Apache-2.0",
