@@ -145,10 +145,9 @@ func TestCertificate(t *testing.T) {
 	t.Cleanup(plain.Close)
 	c := &http.Client{Transport: transport.New(transport.Options{Log: discard})}
 	for _, url := range []string{server.URL, strings.Replace(plain.URL, "http:", "https:", 1)} {
-		start := time.Now()
 		_, err := c.Do(request(t, http.MethodGet, url, nil))
-		if err == nil || strings.Contains(err.Error(), "attempts") || time.Since(start) > 400*time.Millisecond {
-			t.Errorf("error %v after %s, want one attempt", err, time.Since(start))
+		if err == nil || strings.Contains(err.Error(), "attempts") {
+			t.Errorf("error %v, want one attempt", err)
 		}
 	}
 }
