@@ -82,7 +82,7 @@ golden: ## rewrite golden files and the texts of scripts
 	UPDATE=1 $(TEST) -parallel 6 ./...
 
 # Syft takes ten times as long under the race detector, so not all scripts run there.
-RACE_SCRIPTS := multi|both|rekor-v2.*|lies|verify-own|several-one-fails|interleave-.*|quirk-.*|fallback-foreign|rekor-flaky|login|fail-(attach|cancelled|inputs|rekor-down|timeout)
+RACE_SCRIPTS := multi|both|rekor-v2.*|lies|verify-own|several-one-fails|interleave-.*|quirk-.*|fallback-foreign|rekor-flaky|rekor-outage|dropped-answers|lost-answers|login|fail-(attach|cancelled|inputs|rekor-down|timeout)
 
 race: | $(BIN)/cc ## the tests of the action under the race detector
 	CGO_ENABLED=1 $(TEST) -race ./internal/...

@@ -68,7 +68,8 @@ func (b *bench) testOutage(t *testing.T, repository string, fault map[string]any
 		t.Errorf("outputs %v", outputs)
 	}
 	made := map[string]int{}
-	for _, line := range bytes.Split(bytes.TrimSpace(suite.Must(b.job.Ask(t.Context(), http.MethodGet, "/requests", nil))(t)), []byte("\n")) {
+	requests := suite.Must(b.job.Ask(t.Context(), http.MethodGet, "/requests", nil))(t)
+	for line := range bytes.Lines(requests) {
 		var r struct {
 			Service, Method, Path string
 			Status                int
