@@ -23,7 +23,7 @@ ACTIONLINT := $(BIN)/v1.7.12/actionlint
 GOFUMPT    := $(BIN)/v0.12.0/gofumpt
 GOVULN     := $(BIN)/v1.9.0/govulncheck
 
-.PHONY: demo summary-picture image test test-matrix test-load test-container test-mutants fuzz conformance-client golden race lint tidy vuln ci clean
+.PHONY: demo summary-picture image test test-matrix test-load test-container test-hostile test-mutants fuzz conformance-client golden race lint tidy vuln ci clean
 
 demo: ## seal a two-platform image on a real Sigstore on loopback, and verify it
 	go run ./internal/demo
@@ -53,6 +53,9 @@ test-load: ## 20 runs seal one digest at the same time, 10 times; nothing is los
 # Starts an engine if none answers, which takes root and Debian or Ubuntu.
 test-container: ## the image of the Dockerfile, run as the runner runs it, in a container engine
 	$(TEST) -count=1 -tags container -v ./internal/container
+
+test-hostile: ## images that do harm, by the real child: what each takes, against its bound
+	$(TEST) -count=1 -tags hostile -v ./internal/hostile
 
 test-mutants: ## take out each check of a signature, one at a time; a test must notice
 	$(TEST) -count=1 -tags mutants -v ./internal/mutants
@@ -89,7 +92,7 @@ race: | $(BIN)/cc ## the tests of the action under the race detector
 	CGO_ENABLED=1 $(TEST) -race -parallel 4 -run 'TestScript/^($(RACE_SCRIPTS))$$' .
 
 lint: tidy | $(GOLANGCI) $(ACTIONLINT) $(GOFUMPT) ## vet, gofumpt, golangci-lint, actionlint, tidy
-	go vet -tags matrix,load,mutants,container ./...
+	go vet -tags matrix,load,mutants,container,hostile ./...
 	cd internal/sandbox && go vet ./...
 	test -z "$$(git ls-files -co --exclude-standard '*.go' | xargs $(GOFUMPT) -l | tee /dev/stderr)"
 	$(GOLANGCI) run

@@ -35,6 +35,7 @@ var arrows = map[string][]string{
 	"matrix":    {},
 	"mutants":   {},
 	"load":      {},
+	"hostile":   {},
 	"container": {},
 	"release":   {},
 	"roots":     {},

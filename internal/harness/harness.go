@@ -29,6 +29,9 @@ type Tools struct {
 // buildFlags are those of the Makefile and the Dockerfile, so that all share the build cache.
 var buildFlags = []string{"build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w"}
 
+// hostile are the test images that scripts seal though they do harm; internal/hostile tries all.
+var hostile = []string{"gzip-bomb", "names", "traversal", "corrupt"}
+
 // Build builds the sandbox, the peers if asked for, and the test images. It is quick when
 // nothing has changed. root is the folder of the repository.
 func Build(ctx context.Context, root string, peers bool) (*Tools, error) {
@@ -49,8 +52,13 @@ func Build(ctx context.Context, root string, peers bool) (*Tools, error) {
 	if err := os.RemoveAll(t.Images); err != nil {
 		return nil, err
 	}
-	_, err = output(ctx, t.Sandbox, "images", "-fixtures", filepath.Join(root, "testdata/images"), "-out", t.Images)
-	return t, err
+	for _, kinds := range [][]string{nil, hostile} { // nil: all that are not hostile
+		args := append([]string{"images", "-fixtures", filepath.Join(root, "testdata/images"), "-out", t.Images}, kinds...)
+		if _, err = output(ctx, t.Sandbox, args...); err != nil {
+			return nil, err
+		}
+	}
+	return t, nil
 }
 
 // BuildAction builds the action as the Dockerfile does.

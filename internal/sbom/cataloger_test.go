@@ -36,12 +36,15 @@ func TestMain(m *testing.M) {
 }
 
 func child() int {
-	// What the parent does with a child that is not confined, is tried by one that is not.
-	if os.Args[0] == unconfined {
+	switch os.Args[0] {
+	case unconfined: // for what the parent does with a child that is not confined
 		fmt.Println(unconfined)
-	} else if err := confined(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
+	case left:
+	default:
+		if err := confined(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
 	}
 	var in bytes.Buffer
 	if _, err := in.ReadFrom(os.Stdin); err != nil {
@@ -63,6 +66,9 @@ func child() int {
 
 // unconfined is the name of a child that may do all that its user may.
 const unconfined = "unconfined"
+
+// left is the name of a process that a child leaves behind.
+const left = "left behind"
 
 // answer prints an answer as the protocol has it.
 func answer(document string) {
@@ -88,6 +94,7 @@ func hang() int {
 var children = map[string]func(layout string) int{
 	"look":     look,
 	"attack":   attack,
+	"greedy":   greedy,
 	"document": func(string) int { answer(`{"ok":true}`); return 0 },
 	"words": func(string) int {
 		fmt.Fprint(os.Stderr, "reading\nthe layer is damaged\n")
@@ -100,7 +107,11 @@ var children = map[string]func(layout string) int{
 		fmt.Fprint(os.Stderr, "runtime: out of memory: cannot allocate 4194304-byte block\nfatal error: runtime: out of memory\n\ngoroutine 1:\nmain.main()\n")
 		return 2
 	},
-	"disk-full":       func(string) int { fmt.Fprintln(os.Stderr, "write /tmp/x: no space left on device"); return 1 },
+	"disk-full": func(string) int { fmt.Fprintln(os.Stderr, "write /tmp/x: no space left on device"); return 1 },
+	"refused": func(string) int {
+		fmt.Fprintln(os.Stderr, "image refused: The layer sha256:ab cannot be read: it is too large.")
+		return 1
+	},
 	"hang":            func(string) int { return hang() },
 	"answer-and-hang": func(string) int { answer(`{"ok":true}`); return hang() },
 	"nothing":         func(string) int { return 0 },
@@ -129,6 +140,17 @@ func hold(layout string) int {
 	return 0
 }
 
+// greedy takes more and more memory.
+func greedy(string) int {
+	var all [][]byte
+	for {
+		all = append(all, bytes.Repeat([]byte("x"), 1<<20))
+		if len(all) > 1<<14 {
+			return len(all[0])
+		}
+	}
+}
+
 // orphan leaves a process behind that keeps standard output open.
 func orphan(layout string, attr *syscall.SysProcAttr) int {
 	in, request, err := os.Pipe()
@@ -139,7 +161,8 @@ func orphan(layout string, attr *syscall.SysProcAttr) int {
 		return 4
 	}
 	request.Close()
-	cmd := exec.Command("/proc/self/exe", "catalog")
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Args = []string{left, "catalog"}
 	cmd.Stdin, cmd.Stdout, cmd.SysProcAttr = in, os.Stdout, attr
 	if err := cmd.Start(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -360,6 +383,7 @@ func TestCatalogFails(t *testing.T) {
 		"panic":           {golden: "failed", says: "exit status 2: panic: index out of range"},
 		"out-of-memory":   {golden: "memory", says: "fatal error: runtime: out of memory"},
 		"disk-full":       {golden: "disk", says: "no space left"},
+		"refused":         {golden: "refused", says: "it is too large"},
 		"killed":          {golden: "killed", says: "killed"},
 		"hang":            {golden: "too-slow", limit: short},
 		"answer-and-hang": {golden: "too-slow", limit: short},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -31,16 +32,13 @@ import (
 // maxRequest bounds the request.
 const maxRequest = 1 << 20
 
-// maxFile bounds what the child writes to one file, which is a layer at most.
-const maxFile = 32 << 30
-
 // Confine takes from this process what the child does not need: see [confine.Child]. It keeps
 // its working folder, the layout, to read, and its TMPDIR. limit is the time for one image. It
 // writes to out what is active, as the first line of the answer.
 func Confine(limit time.Duration, out io.Writer) error {
 	rules := confine.Rules{
 		Read: ".", Write: os.TempDir(),
-		FileSize: maxFile,
+		FileSize: maxLayer,
 		CPU:      uint64(limit.Seconds()) * uint64(runtime.GOMAXPROCS(0)), //nolint:gosec // both are positive
 	}
 	// The runtime takes more than its limit where it has to: the parent sees that, and this
@@ -136,7 +134,11 @@ func open(ctx context.Context, req request) (source.Source, func(), error) {
 	}
 	reference := req.Repository + "@" + req.Digest
 	read := image.New(img, gen, content, image.WithManifestDigest(req.Digest), image.WithRepoDigests(reference))
-	if err := read.Read(ctx); err != nil {
+	err = read.Read(ctx)
+	if r, ok := errors.AsType[refusal](err); ok {
+		return nil, done, r // of several layers the first, and without the library's words
+	}
+	if err != nil {
 		return nil, done, fmt.Errorf("read layers: %w", err)
 	}
 	return stereoscopesource.New(read, stereoscopesource.ImageConfig{
@@ -158,5 +160,5 @@ func find(req request) (v1.Image, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open image: %w", err)
 	}
-	return img, nil
+	return within(img)
 }

@@ -26,9 +26,14 @@ func (c *Cataloger) explain(ctx context.Context, img attest.Image, err error) er
 		Fix:  "Open an issue with the section \"Details\" of this log. Until then " + without,
 		Err:  errors.Join(cause, err),
 	}
+	why, isRefusal := refusalOf(err)
 	switch {
+	case isRefusal:
+		p.Why = why
+		p.Fix = "If the image is meant to be so, " + without
 	case errors.Is(cause, errTooSlow):
 		p.Why = fmt.Sprintf("It took longer than %s.", c.Limits.Time)
+		p.Fix = "Leave out files with `exclude` or kinds of packages with `catalogers`, " + without
 	case isA[memoryError](cause), says(err, "out of memory"), says(err, "cannot allocate memory"):
 		p.Why = "The cataloger needs more memory than its share of the runner's."
 		p.Fix = "Use a runner with more memory, or " + without
@@ -56,4 +61,14 @@ func isA[E error](err error) bool {
 func says(err error, text string) bool {
 	child, ok := errors.AsType[*childError](err)
 	return ok && strings.Contains(child.words, text)
+}
+
+// refusalOf is the sentence of a child that refused the image.
+func refusalOf(err error) (string, bool) {
+	child, ok := errors.AsType[*childError](err)
+	if !ok {
+		return "", false
+	}
+	_, why, ok := strings.Cut(child.words, refused)
+	return why, ok
 }

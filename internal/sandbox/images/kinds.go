@@ -30,7 +30,7 @@ const (
 	Helm     Kind = "helm"     // an artifact, not an image: a chart
 )
 
-// Kinds returns all kinds.
+// Kinds returns all kinds but the hostile ones.
 func Kinds() []Kind {
 	return []Kind{
 		Single, Default, Multi, Quad, Docker, Variant, Bare, OneIndex, Nested, Crowd,
@@ -69,8 +69,17 @@ func (b *Builder) Build(ctx context.Context, kind Kind) (*Artifact, error) {
 		Helm:     b.helm,
 	}
 	recipe, ok := recipes[kind]
+	if hostile := b.hostile(kind); hostile != nil {
+		recipe, ok = func(context.Context) (*Artifact, error) {
+			layers, err := hostile()
+			if err != nil {
+				return nil, err
+			}
+			return hostileArtifact(kind, layers)
+		}, true
+	}
 	if !ok {
-		return nil, fmt.Errorf("unknown kind %q, want one of %q", kind, Kinds())
+		return nil, fmt.Errorf("unknown kind %q, want one of %q", kind, append(Kinds(), Hostile()...))
 	}
 	artifact, err := recipe(ctx)
 	if err != nil {
