@@ -11,7 +11,7 @@ export GOFLAGS     := -trimpath -buildvcs=false
 export GOWORK      := off
 
 BIN     := $(CURDIR)/.bin
-MODULES := . internal/sandbox internal/peers internal/peers/cosign24 internal/peers/cosign26 internal/peers/gh internal/peers/policycontroller internal/peers/sbomtools internal/peers/summary testdata/images/hello
+MODULES := . internal/sandbox internal/peers internal/peers/cosign24 internal/peers/cosign26 internal/peers/gh internal/peers/act internal/peers/policycontroller internal/peers/sbomtools internal/peers/summary testdata/images/hello
 
 # The first test compiles the sandbox and cosign, which takes minutes with a cold cache.
 TEST := go test -timeout 40m

@@ -3,8 +3,10 @@
 package container_test
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/json"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,6 +24,7 @@ const root = "../.."
 // bench is what the tests work with.
 type bench struct {
 	tools   *harness.Tools
+	act     string // program
 	debian  string // image
 	golang  string // image
 	image   string // of the action
@@ -39,6 +42,7 @@ func TestContainer(t *testing.T) {
 	t.Run("docker config", b.testDockerConfig)
 	t.Run("localhost", b.testLocalhost)
 	t.Run("cancelled", b.testCancelled)
+	t.Run("uses", b.testUses)
 }
 
 func newBench(t *testing.T) *bench {
@@ -50,7 +54,8 @@ func newBench(t *testing.T) *bench {
 		start = time.Now()
 	}
 	b.tools = suite.Must(harness.Build(t.Context(), root, true))(t)
-	done("sandbox and cosign")
+	b.act = suite.Must(b.tools.BuildPeer(t.Context(), root, "act", "github.com/nektos/act"))(t)
+	done("sandbox, cosign and act")
 	startEngine(t, filepath.Join(b.tools.Dir, "docker"))
 	done("engine")
 	b.debian = debian(t)
@@ -89,7 +94,27 @@ func (b *bench) startRegistry(t *testing.T, alias string) string {
 		b.debian, "sh", "-ec", `echo "$1" > /config.yml && exec docker-registry serve /config.yml`, "sh",
 		"{version: 0.1, storage: {inmemory: {}}, http: {addr: \":"+port+"\"}}"))(t)
 	t.Cleanup(func() { _ = exec.Command("docker", "rm", "--force", id).Run() })
-	return suite.Must(docker(t.Context(), "inspect", "--format", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", id))(t) + ":" + port
+	host := suite.Must(docker(t.Context(), "inspect", "--format", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", id))(t) + ":" + port
+	awaitListener(t, host)
+	return host
+}
+
+// awaitListener waits until a server has begun to listen.
+func awaitListener(t *testing.T, host string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	for {
+		conn, err := new(net.Dialer).DialContext(ctx, "tcp", host)
+		if err == nil {
+			_ = conn.Close()
+			return
+		}
+		if ctx.Err() != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
 }
 
 func (b *bench) newJob(t *testing.T) *harness.Job {

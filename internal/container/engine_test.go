@@ -38,7 +38,7 @@ func startEngine(t *testing.T, dir string) {
 	defer log.Close() // the process has it too
 	// Nothing else needs to be said: the storage driver is chosen by what the disk can do, and
 	// with the bridge and iptables come the networks that the runner's containers have.
-	cmd := exec.Command("dockerd", "--host", socket, "--data-root", dir,
+	cmd := exec.Command("dockerd", "--log-level", "warn", "--host", socket, "--data-root", dir,
 		"--exec-root", filepath.Join(run, "exec"), "--pidfile", filepath.Join(run, "pid"))
 	cmd.Stdout, cmd.Stderr = log, log
 	// It ends with this process too, which may have no time for its clean-up.
@@ -52,7 +52,7 @@ func startEngine(t *testing.T, dir string) {
 	t.Setenv("DOCKER_HOST", socket)
 	if err := awaitEngine(t.Context(), ended); err != nil {
 		words, _ := os.ReadFile(log.Name())
-		t.Fatalf("%v\n%s", err, words)
+		t.Fatalf("%v\n%s", err, tail(string(words)))
 	}
 }
 

@@ -80,7 +80,7 @@ func (b *bench) testStep(t *testing.T) {
 	if summary := suite.Must(os.ReadFile(r.Summary))(t); !strings.Contains(string(summary), digest) {
 		t.Errorf("the summary does not name the image:\n%s", summary)
 	}
-	if found := b.cosign(t, r.Job, "verify", registry+"/acme/app@"+digest); !strings.Contains(found, `"type":"https://sigstore.dev/cosign/sign/v1"`) {
+	if found := b.cosign(t, r.Job, identity, "verify", registry+"/acme/app@"+digest); !strings.Contains(found, `"type":"https://sigstore.dev/cosign/sign/v1"`) {
 		t.Errorf("cosign has found no signature:\n%s", found)
 	}
 	for _, path := range []string{outputs["sbom-path"], outputs["bundle-path"]} {
@@ -91,19 +91,17 @@ func (b *bench) testStep(t *testing.T) {
 	r.judgeFolders(t)
 }
 
-// cosign runs a command of cosign that must succeed, and returns what it prints.
-func (b *bench) cosign(t *testing.T, job *harness.Job, command, image string, more ...string) string {
+// cosign runs a command of cosign that must succeed for the identity, and returns what it prints.
+func (b *bench) cosign(t *testing.T, job *harness.Job, identity string, command ...string) string {
 	t.Helper()
-	args := append([]string{
-		command, "--trusted-root", job.TrustedRoot, "--certificate-identity", identity,
-		"--certificate-oidc-issuer", job.Issuer,
-	}, more...)
-	cmd := exec.CommandContext(t.Context(), b.tools.Cosign, append(args, image)...)
+	args := append(slices.Clone(command), "--trusted-root", job.TrustedRoot, "--certificate-identity", identity,
+		"--certificate-oidc-issuer", job.Issuer, "--certificate-github-workflow-repository", "acme/demo")
+	cmd := exec.CommandContext(t.Context(), b.tools.Cosign, args...)
 	var words strings.Builder
 	cmd.Stderr = &words
 	out, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("cosign %s: %v\n%s", command, err, words.String())
+		t.Fatalf("cosign %s: %v\n%s", command[0], err, words.String())
 	}
 	return string(out)
 }
@@ -166,7 +164,7 @@ func (b *bench) sealed(t *testing.T, r *runner, s step) {
 	if exit, log := r.run(t, b.image, s); exit != 0 {
 		t.Fatalf("exit status %d\n%s", exit, log)
 	}
-	b.cosign(t, r.Job, "verify", ref)
+	b.cosign(t, r.Job, identity, "verify", ref)
 }
 
 // testDockerConfig: a login that an earlier step has left in the runner's temporary folder is

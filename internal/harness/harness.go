@@ -70,6 +70,12 @@ func BuildAction(ctx context.Context, root string) (string, error) {
 	return program, goBuild(ctx, root, program, ".")
 }
 
+// BuildPeer builds the program of a module below internal/peers, and returns its path.
+func (t *Tools) BuildPeer(ctx context.Context, root, peer, program string) (string, error) {
+	out := filepath.Join(t.Dir, peer)
+	return out, goBuild(ctx, filepath.Join(root, "internal/peers", peer), out, program)
+}
+
 func goBuild(ctx context.Context, dir, out, pkg string) error {
 	args := append(append([]string{}, buildFlags...), "-o", out, pkg)
 	cmd := exec.CommandContext(ctx, "go", args...)

@@ -69,19 +69,7 @@ func (b *bench) buildCosign(ctx context.Context, peer string) (string, error) {
 	if peer == "" {
 		return b.tools.Cosign, nil
 	}
-	return b.buildPeer(ctx, peer, "github.com/sigstore/cosign/v2/cmd/cosign")
-}
-
-// buildPeer builds the program of a module below internal/peers.
-func (b *bench) buildPeer(ctx context.Context, peer, program string) (string, error) {
-	out := filepath.Join(b.tools.Dir, peer)
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", out, program)
-	cmd.Dir = filepath.Join(root, "internal/peers", peer)
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
-	if words, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build %s: %w\n%s", peer, err, words)
-	}
-	return out, nil
+	return b.tools.BuildPeer(ctx, root, peer, "github.com/sigstore/cosign/v2/cmd/cosign")
 }
 
 func readImage(dir, kind string) (testImage, error) {

@@ -55,7 +55,7 @@ type ghBench struct {
 func newGH(t *testing.T) *ghBench {
 	t.Helper()
 	b := &ghBench{trustBench: newTrustBench(t)}
-	b.program = suite.Must(b.buildPeer(t.Context(), "gh", "github.com/cli/cli/v2/cmd/gh"))(t)
+	b.program = suite.Must(b.tools.BuildPeer(t.Context(), root, "gh", "github.com/cli/cli/v2/cmd/gh"))(t)
 	b.root = b.lines(t)
 	b.images["single"] = suite.Must(readImage(b.tools.Images, "single"))(t)
 	return b

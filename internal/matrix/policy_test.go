@@ -23,7 +23,7 @@ import (
 // summary, and refuse what another workflow would have signed, and what nobody has.
 func TestPolicy(t *testing.T) {
 	b := newTrustBench(t)
-	program := suite.Must(b.buildPeer(t.Context(), "policycontroller", "."))(t)
+	program := suite.Must(b.tools.BuildPeer(t.Context(), root, "policycontroller", "."))(t)
 	const line = "[policy-controller](<https://docs.sigstore.dev/policy-controller/overview/>), with the keys of this Sigstore as a `TrustRoot` of the name `own-sigstore`:"
 	for _, format := range formats {
 		repository := b.job.Registry + "/acme/policy-" + format
