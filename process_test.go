@@ -6,6 +6,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -118,4 +120,32 @@ func startAction(t *testing.T, argument string) (*exec.Cmd, net.Listener) {
 		_ = cmd.Wait()
 	})
 	return cmd, registry
+}
+
+// The tests that the threat model names are there.
+func TestThreatModelAgrees(t *testing.T) {
+	t.Parallel()
+	tests := map[string]bool{}
+	err := filepath.WalkDir(".", func(path string, _ os.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		for _, found := range regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`).FindAllStringSubmatch(read(t, path), -1) {
+			tests[found[1]] = true
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := regexp.MustCompile("`((?:Test|Fuzz)\\w+|[\\w-]+\\.txtar)`").FindAllStringSubmatch(read(t, ".github/SECURITY.md"), -1)
+	if len(named) < 20 {
+		t.Errorf("the threat model names %d tests", len(named))
+	}
+	for _, name := range named {
+		_, err := os.Stat(filepath.Join("testdata/script", name[1]))
+		if !tests[name[1]] && err != nil {
+			t.Errorf("the threat model names %s, which does not exist", name[1])
+		}
+	}
 }
