@@ -44,6 +44,9 @@ func (c *Client) Download(ctx context.Context, images []attest.Image, dir string
 		if err != nil {
 			return c.explainImage(err, img.Ref)
 		}
+		if err := plausible(remoteImage, img.Ref); err != nil {
+			return err
+		}
 		layers, err := s.missing(ctx, remoteImage, path)
 		if err != nil {
 			return c.explainImage(err, img.Ref)

@@ -82,7 +82,7 @@ func (c *Client) image(desc *remote.Descriptor, subject *attest.Subject) error {
 		subject.Images = []attest.Image{{Manifest: subject.Manifest}}
 		return nil
 	}
-	platform, err := configPlatform(img)
+	platform, err := configPlatform(img, subject.Manifest.Ref)
 	if err != nil {
 		return c.explainImage(err, subject.Ref)
 	}
@@ -90,7 +90,10 @@ func (c *Client) image(desc *remote.Descriptor, subject *attest.Subject) error {
 	return nil
 }
 
-func configPlatform(img v1.Image) (v1.Platform, error) {
+func configPlatform(img v1.Image, ref name.Digest) (v1.Platform, error) {
+	if err := plausible(img, ref); err != nil {
+		return v1.Platform{}, err
+	}
 	config, err := img.ConfigFile()
 	if err != nil {
 		return v1.Platform{}, err
@@ -201,7 +204,7 @@ func (c *Client) platformOf(ctx context.Context, s *session, ref name.Digest) (v
 	if err != nil {
 		return v1.Platform{}, c.explainImage(err, ref)
 	}
-	p, err := configPlatform(img)
+	p, err := configPlatform(img, ref)
 	if err != nil {
 		return v1.Platform{}, c.explainImage(err, ref)
 	}

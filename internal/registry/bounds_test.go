@@ -1,0 +1,54 @@
+package registry_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"seal-image/internal/attest"
+)
+
+// Sizes that would have us read without end are refused, of an image and of one in an index,
+// before its config is asked for.
+func TestImplausibleSizes(t *testing.T) {
+	t.Parallel()
+	digest := v1.Hash{Algorithm: "sha256", Hex: strings.Repeat("ab", 32)}
+	for name, sizes := range map[string]struct{ config, layer int64 }{
+		"config-large": {8<<20 + 1, 1}, "config-negative": {-1, 1}, "layer-negative": {2, -1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inner := memory(false)
+			network := inProcess{before(inner, func(_ http.ResponseWriter, req *http.Request) bool {
+				if strings.Contains(req.URL.Path, "/blobs/"+digest.String()) {
+					t.Error("the blob is asked for")
+				}
+				return false
+			})}
+			manifest, err := json.Marshal(v1.Manifest{
+				SchemaVersion: 2, MediaType: types.OCIManifestSchema1,
+				Config: v1.Descriptor{MediaType: types.OCIConfigJSON, Digest: digest, Size: sizes.config},
+				Layers: []v1.Descriptor{{MediaType: types.OCILayer, Digest: digest, Size: sizes.layer}},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			put(t, inProcess{inner}, "v1", string(types.OCIManifestSchema1), manifest)
+			_, err = client(network).Resolve(t.Context(), reference(t, repository+":v1"), v1.Hash{}, nil)
+			goldenProblem(t, name, err)
+
+			sum, size, err := v1.SHA256(strings.NewReader(string(manifest)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			img := attest.Image{Manifest: attest.Manifest{
+				Ref: reference(t, repository+":v1").Context().Digest(sum.String()), MediaType: types.OCIManifestSchema1, Size: size,
+			}}
+			goldenProblem(t, name, client(network).Download(t.Context(), []attest.Image{img}, t.TempDir()))
+		})
+	}
+}
