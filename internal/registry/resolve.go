@@ -82,7 +82,7 @@ func (c *Client) image(desc *remote.Descriptor, subject *attest.Subject) error {
 		subject.Images = []attest.Image{{Manifest: subject.Manifest}}
 		return nil
 	}
-	platform, err := configPlatform(img, subject.Manifest.Ref)
+	platform, err := configPlatform(img, subject.Ref)
 	if err != nil {
 		return c.explainImage(err, subject.Ref)
 	}

@@ -1,10 +1,8 @@
 package sbom
 
 import (
-	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"hash"
 	"io"
 	"slices"
 	"sync/atomic"
@@ -113,7 +111,7 @@ func (l boundedLayer) Uncompressed() (io.ReadCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &meter{layer: l, digest: digest, blob: blob, sum: sha256.New(), entries: newEntries(l.taken)}
+	m := &meter{layer: l, digest: digest, blob: blob, entries: newEntries(l.taken)}
 	if m.expanded, err = expand(readerFunc(m.readBlob)); err != nil {
 		m.entries.stop()
 		_ = blob.Close()
@@ -129,7 +127,6 @@ type meter struct {
 	blob     io.ReadCloser
 	expanded io.ReadCloser
 	in, out  int64 // bytes of the blob, and what they have expanded to
-	sum      hash.Hash
 	entries  *entries
 }
 
@@ -148,7 +145,6 @@ func (m *meter) readBlob(p []byte) (int, error) {
 func (m *meter) Read(p []byte) (int, error) {
 	n, err := m.expanded.Read(p)
 	m.out += int64(n)
-	m.sum.Write(p[:n])
 	if over := m.over(n); over != nil {
 		return 0, m.refuse(over)
 	}
@@ -187,7 +183,7 @@ func (m *meter) end() error {
 	if err := m.entries.end(); err != nil {
 		return err
 	}
-	if got := hex.EncodeToString(m.sum.Sum(nil)); m.layer.diffID.Algorithm != "sha256" || got != m.layer.diffID.Hex {
+	if got := hex.EncodeToString(m.entries.sum.Sum(nil)); m.layer.diffID.Algorithm != "sha256" || got != m.layer.diffID.Hex {
 		return fmt.Errorf("its content has the digest sha256:%s, and the config says %s", got, m.layer.diffID)
 	}
 	return nil

@@ -5,8 +5,10 @@ import (
 	"bufio"
 	"bytes"
 	"compress/gzip"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"path"
 	"strings"
@@ -39,18 +41,19 @@ func expand(blob io.Reader) (io.ReadCloser, error) {
 	return io.NopCloser(in), nil
 }
 
-// entries looks at the entries of the archive that is written to it, side by side with who
-// stores it.
+// entries looks at the entries of the archive that is written to it and hashes it, side by
+// side with who expands and stores it.
 type entries struct {
 	in   *io.PipeWriter
+	sum  hash.Hash // of all, after end
 	done chan error
 }
 
 func newEntries(taken *budget) *entries {
 	r, w := io.Pipe()
-	e := &entries{in: w, done: make(chan error, 1)}
+	e := &entries{in: w, sum: sha256.New(), done: make(chan error, 1)}
 	go func() {
-		err := taken.walk(r)
+		err := taken.walk(io.TeeReader(r, e.sum))
 		_ = r.CloseWithError(err)
 		e.done <- err
 	}()
