@@ -39,7 +39,7 @@ func environment() func(string) string {
 // run is main without the process: it returns the exit status. The argument "catalog"
 // makes it the child of internal/sbom.
 func run(args []string, getenv func(string) string, stdin io.Reader, stdout io.Writer) int {
-	ctx, stop := runner.Signals(context.Background())
+	ctx, stop := runner.Signals(context.Background(), os.Exit)
 	defer stop()
 	switch job := runner.New(getenv, stdout); strings.Join(args[1:], " ") {
 	case "catalog":
@@ -102,7 +102,7 @@ func publish(ctx context.Context, cfg *config.Config, job *runner.Job, res *atte
 		errs = append(errs, job.AddSummary(report.Summary(res, circumstances(cfg, job), cmp.Or(errs...))))
 	}
 	if err := cmp.Or(errs...); err != nil {
-		job.Note(report.Public(res))
+		job.Note(report.Public(res, err))
 		return err
 	}
 	outputs, err := report.Outputs(res, cfg.OutputDir)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,23 +40,40 @@ func (p *publication) services() []service {
 	}
 }
 
-// useServices ends with the first failure of a service that is required. What a server does
-// not have is a warning at any rate: the workflow may run on several.
+// useServices uses the services, and has the file of results say what they have answered, also
+// if one of them fails.
 func (p *publication) useServices(ctx context.Context) error {
+	return cmp.Or(p.useWanted(ctx), p.rewriteResults())
+}
+
+// useWanted ends with the first failure of a service that is required. What a server does
+// not have is a warning at any rate: the workflow may run on several.
+func (p *publication) useWanted(ctx context.Context) error {
 	for _, s := range p.services() {
 		if !s.wanted {
 			continue
 		}
 		err := p.use(ctx, s)
 		switch lacking := errors.Is(err, github.ErrLacking); {
+		case ctx.Err() != nil:
+			return stopped(ctx, err)
 		case err == nil:
-		case s.required && !lacking, ctx.Err() != nil:
+		case s.required && !lacking:
 			return err
 		default:
 			p.job.Warn(err)
 		}
 	}
-	return p.rewriteResults()
+	return nil
+}
+
+// stopped is why the run has ended, and what was under way.
+func stopped(ctx context.Context, err error) error {
+	cause := context.Cause(ctx)
+	if err == nil || errors.Is(err, cause) && err.Error() == cause.Error() {
+		return cause
+	}
+	return fmt.Errorf("%w: %w", cause, err)
 }
 
 func (p *publication) use(ctx context.Context, s service) error {
@@ -86,10 +104,12 @@ func (p *publication) attachToRelease(ctx context.Context) error {
 		return nil
 	}
 	release, err := p.api().AttachToRelease(ctx, ref, report.Assets(p.res, p.files))
+	if release != nil && len(release.Assets) > 0 {
+		p.res.Release = release
+	}
 	if err != nil {
 		return err
 	}
-	p.res.Release = release
 	count := map[attest.State]int{}
 	for _, a := range release.Assets {
 		count[a.State]++

@@ -2,6 +2,7 @@ package attest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -128,7 +129,7 @@ func (p *Pipeline) Run(ctx context.Context, req Request) (*Result, error) {
 	}
 	switch {
 	case ctx.Err() != nil:
-		return res, context.Cause(ctx)
+		return res, res.stopped(context.Cause(ctx))
 	case err != nil:
 		return res, err
 	}
@@ -139,10 +140,23 @@ func (p *Pipeline) Run(ctx context.Context, req Request) (*Result, error) {
 	for _, do := range steps {
 		do(ctx, req, res)
 		if ctx.Err() != nil {
-			return res, context.Cause(ctx)
+			return res, res.stopped(context.Cause(ctx))
 		}
 	}
 	return res, res.problem()
+}
+
+// stopped notes why the images that are not sealed are not, and returns that.
+func (r *Result) stopped(cause error) error {
+	for _, s := range r.Seals {
+		switch _, explained := errors.AsType[*problem.Problem](s.Err); {
+		case s.Err != nil && !explained:
+			s.Err = fmt.Errorf("%w: %w", cause, s.Err)
+		case s.Err == nil && s.Signature() == nil:
+			s.Err = cause
+		}
+	}
+	return cause
 }
 
 // each calls do for the images that have not failed.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"seal-image/internal/problem"
+	"seal-image/internal/transport"
 )
 
 // A purpose is what an input asks of the API, in the words of the texts about its failure.
@@ -110,7 +111,7 @@ func inTime(ctx context.Context, limit time.Duration, work func(context.Context)
 	case err == nil:
 		return nil
 	case ctx.Err() != nil:
-		return context.Cause(ctx)
+		return transport.Ended(ctx, err)
 	case limited.Err() != nil:
 		err = slow
 	}

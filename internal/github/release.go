@@ -54,7 +54,7 @@ func (h foreignHost) Error() string { return string(h) + " is no host of the ser
 
 // AttachToRelease makes the files, by their names, assets of the release. One that has the
 // content already is left alone; another of that name is replaced. Its errors are problems, but
-// for the cause of ctx.
+// for the cause of ctx; what was attached before one is returned with it.
 func (a *API) AttachToRelease(ctx context.Context, ref ReleaseRef, files map[string][]byte) (*attest.Release, error) {
 	var done *attest.Release
 	err := inTime(ctx, releaseLimit, func(ctx context.Context) (err error) {
@@ -82,7 +82,7 @@ func (a *API) attach(ctx context.Context, ref ReleaseRef, files map[string][]byt
 		f := file{release: r, to: to, name: name, content: files[name]}
 		state, err := a.put(ctx, f, present[name])
 		if err != nil {
-			return nil, fmt.Errorf("attach %s: %w", name, err)
+			return done, fmt.Errorf("attach %s: %w", name, err)
 		}
 		done.Assets = append(done.Assets, attest.Asset{Name: name, State: state})
 	}

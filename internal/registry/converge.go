@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -61,7 +62,7 @@ func (s *session) converge(ctx context.Context, tags []*shared) error {
 		settle = min(max(settle, 4*slowest), maxSettle)
 		pause := settle + rand.N(settle) //nolint:gosec // spreads load, protects nothing
 		if err := httpstack.Wait(ctx, pause); err != nil {
-			return err
+			return cmp.Or(failures(tags), err) // which say what was under way
 		}
 		settle *= 2
 	}

@@ -153,8 +153,9 @@ func (c *Client) explainFind(err error, m attest.Manifest) error {
 
 // explainAttach is explain for writes; every failure there is an attach-failed at least.
 func (c *Client) explainAttach(err error, m attest.Manifest) error {
-	if p, ok := errors.AsType[*problem.Problem](c.explain(err, m.Ref.Context())); ok && p.Code.Exit() != problem.RegistryUnavailable.Exit() {
-		return p
+	explained := c.explain(err, m.Ref.Context())
+	if p, ok := errors.AsType[*problem.Problem](explained); ok && p.Code.Exit() != problem.RegistryUnavailable.Exit() {
+		return explained
 	}
 	return &problem.Problem{
 		Code: problem.AttachFailed,

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"seal-image/internal/attest"
-	"seal-image/internal/problem"
 )
 
 // maxSummary keeps the summary below the 1 MiB at which GitHub drops all of it.
@@ -58,7 +57,7 @@ func Summary(res *attest.Result, job Job, err error) string {
 	for _, r := range rooms {
 		s := &summary{room: r, res: res, job: job, contents: found}
 		if err != nil {
-			s.failure(problem.From(err))
+			s.failure(err)
 		}
 		s.images(err)
 		s.end()

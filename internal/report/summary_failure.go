@@ -1,6 +1,7 @@
 package report
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -10,14 +11,18 @@ import (
 )
 
 // failure says what went wrong, where, and what is public already.
-func (s *summary) failure(p *problem.Problem) {
+func (s *summary) failure(err error) {
+	p := problem.From(err)
 	outcome := "Not sealed"
-	if p.Code.Exit() == problem.ArtifactFailed.Exit() && sealed(s.res) {
+	if sealed(s.res) {
 		outcome = "Sealed, but the step failed"
 	}
 	s.addf("### %s: %s\n\n%s\n\n%s\n", outcome, text(p.What), paragraphs(p.Why), fenced("text", p.Fix))
 	if n := len(s.job.Steps); n > 0 {
 		s.addf("The last step was *%s*.\n\n", text(s.job.Steps[n-1].Title))
+	}
+	if host := unanswered(s.res, err); host != "" {
+		s.addf("**Not known**: %s\n\n", text(perhaps(host)))
 	}
 	entered, attached := public(s.res)
 	if len(entered) == 0 {
@@ -50,6 +55,8 @@ func (s *summary) failure(p *problem.Problem) {
 	}
 }
 
+const unsignedNothing = "nothing was"
+
 // unsigned says what a run has attached that has signed nothing.
 func unsigned(res *attest.Result) string {
 	n := 0
@@ -61,19 +68,45 @@ func unsigned(res *attest.Result) string {
 		}
 	}
 	if n == 0 {
-		return "nothing was"
+		return unsignedNothing
 	}
 	return fmt.Sprintf("%d unsigned documents or earlier signatures were", n)
 }
 
-// Public is a line that says what a failed run had made public; empty if it is not known
-// to have made anything so.
-func Public(res *attest.Result) string {
-	entered, attached := public(res)
-	if len(entered) == 0 {
-		return ""
+// Public says in a line or two what a run that failed with err had made public; empty if it is
+// not known to have made anything so.
+func Public(res *attest.Result, err error) string {
+	var lines []string
+	if entered, attached := public(res); len(entered) > 0 {
+		lines = append(lines, fmt.Sprintf("Already public: log entries %s, of which %d are attached to an image.", strings.Join(entered, ", "), attached))
+	} else if what := unsigned(res); what != unsignedNothing {
+		lines = append(lines, "Already public: "+what+" attached.")
 	}
-	return fmt.Sprintf("Already public: log entries %s, of which %d are attached to an image.", strings.Join(entered, ", "), attached)
+	if host := unanswered(res, err); host != "" {
+		lines = append(lines, "Not known: "+perhaps(host))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// unanswered is the host that may have done what it was asked for when the run was stopped;
+// empty if there is none.
+func unanswered(res *attest.Result, err error) string {
+	errs := []error{err}
+	for _, s := range res.Seals {
+		errs = append(errs, s.Err)
+	}
+	type asked interface {
+		error
+		Unanswered() string
+	}
+	if u, ok := errors.AsType[asked](errors.Join(errs...)); ok {
+		return u.Unanswered()
+	}
+	return ""
+}
+
+func perhaps(host string) string {
+	return host + " had not answered a request when the run was stopped, and may have done what it asked for."
 }
 
 // public returns the log indexes of what this run has signed, and how many of them can be

@@ -227,8 +227,18 @@ func TestPublic(t *testing.T) {
 		{"some signed before", one(t, plain(), how{existing: 2, attached: 3})},
 		{"all signed before", one(t, plain(), how{existing: 3, attached: -1})},
 		{"several", partly(t)},
+		{"documents alone", one(t, plain(), how{alone: true, plain: true, existing: 3})},
+		{"without answer", one(t, plain(), how{attached: 1, err: fmt.Errorf("attach: %w", unanswered{denied()})})},
 	} {
-		fmt.Fprintf(&b, "%s: %s\n", c.name, report.Public(c.res))
+		fmt.Fprintf(&b, "%s: %s\n", c.name, report.Public(c.res, nil))
 	}
 	golden.Compare(t, "public.txt", b.String())
+	if got := report.Public(&attest.Result{}, unanswered{denied()}); !strings.Contains(got, "Not known: log.test") {
+		t.Errorf("of a service after the sealing: %q", got)
+	}
 }
+
+// unanswered is an error of a request that was under way.
+type unanswered struct{ error }
+
+func (unanswered) Unanswered() string { return "log.test" }

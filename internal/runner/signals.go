@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 
 	"seal-image/internal/problem"
@@ -11,23 +12,28 @@ import (
 
 // Signals returns a context that ends when the job is cancelled: the runner sends SIGINT,
 // SIGTERM 7.5 s later, and kills after another 2.5 s. The cause is a problem that names
-// the signal.
-func Signals(parent context.Context) (ctx context.Context, stop func()) {
+// the signal. A second signal calls exit with its status, at once.
+func Signals(parent context.Context, exit func(status int)) (ctx context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(parent)
-	signals := make(chan os.Signal, 1)
+	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	stopped := make(chan struct{})
 	go func() {
-		select {
-		case s := <-signals:
-			number, _ := s.(syscall.Signal)
-			cancel(cancelled(problem.Signal{Signal: number}))
-		case <-ctx.Done():
+		for do := cancel; ; do = func(err error) { exit(problem.Exit(err)) } {
+			select {
+			case s := <-signals:
+				number, _ := s.(syscall.Signal)
+				do(cancelled(problem.Signal{Signal: number}))
+			case <-stopped:
+				return
+			}
 		}
 	}()
-	return ctx, func() {
+	return ctx, sync.OnceFunc(func() {
 		signal.Stop(signals)
+		close(stopped)
 		cancel(nil)
-	}
+	})
 }
 
 func cancelled(s problem.Signal) error {

@@ -111,7 +111,7 @@ func serviceGuard(ctx context.Context, rt http.RoundTripper, s service) http.Rou
 		case err != nil && ctx.Err() != nil && errors.Is(context.Cause(ctx), errKeyEnds):
 			return nil, s.down(req.URL.Host, fmt.Errorf("%w: %w", errKeyEnds, err))
 		case err != nil && ctx.Err() != nil:
-			return nil, context.Cause(ctx)
+			return nil, transport.Ended(ctx, err)
 		case err != nil:
 			return nil, s.down(req.URL.Host, err)
 		case resp.StatusCode >= 300 && resp.StatusCode < 400:

@@ -67,6 +67,16 @@ func (p *pool) RoundTrip(req *http.Request) (*http.Response, error) {
 	return p.of(o).RoundTrip(req)
 }
 
+// CloseIdleConnections is what [http.Client.CloseIdleConnections] calls.
+func (p *pool) CloseIdleConnections() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.named.CloseIdleConnections()
+	for _, t := range p.foreign {
+		t.CloseIdleConnections()
+	}
+}
+
 // of returns the connections to hosts that o has sent us to. No other origin shares them:
 // it may be sent to fewer.
 func (p *pool) of(o origin) *http.Transport {

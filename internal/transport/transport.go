@@ -47,14 +47,20 @@ type Options struct {
 // errors of a request whose context ends while it is tried again have both the cause and the
 // last failure in them.
 //
+// A request that may change something and is under way when its context ends has two seconds
+// more for its answer; without one, the error is an [*UnansweredError].
+//
 // A redirect is an error, of type [*RefusedError], unless [From] allows it.
+//
+// [http.Client.CloseIdleConnections] closes the connections of the pool that nobody uses.
 func New(o Options) http.RoundTripper {
 	base := o.Base
 	if base == nil {
 		base = newPool()
 	}
 	return &stack{
-		next:      &logged{next: &watched{next: base}, log: o.Log},
+		next:      &logged{next: &settled{next: &watched{next: base}}, log: o.Log},
+		base:      base,
 		userAgent: o.UserAgent,
 		pauses:    &pauses{until: map[string]time.Time{}},
 	}
@@ -64,8 +70,14 @@ func New(o Options) http.RoundTripper {
 // below it.
 type stack struct {
 	next      http.RoundTripper
+	base      http.RoundTripper
 	userAgent string
 	pauses    *pauses
+}
+
+// CloseIdleConnections is what [http.Client.CloseIdleConnections] calls.
+func (s *stack) CloseIdleConnections() {
+	(&http.Client{Transport: s.base}).CloseIdleConnections()
 }
 
 func (s *stack) RoundTrip(req *http.Request) (*http.Response, error) {
