@@ -48,7 +48,11 @@ func startEngine(t *testing.T, dir string) {
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
-	t.Cleanup(func() { stopEngine(t, cmd, ended) })
+	t.Cleanup(func() {
+		stopEngine(t, cmd, ended)
+		// The engine leaves the network of this machine mounted, if a container has used it.
+		_ = syscall.Unmount(filepath.Join(run, "exec/netns/default"), syscall.MNT_DETACH)
+	})
 	t.Setenv("DOCKER_HOST", socket)
 	if err := awaitEngine(t.Context(), ended); err != nil {
 		words, _ := os.ReadFile(log.Name())
