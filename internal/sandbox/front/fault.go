@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -40,12 +41,15 @@ type Fault struct {
 	Body    string            `json:"body,omitempty"`   // with Status
 	Header  map[string]string `json:"header,omitempty"` // with Status
 	Delay   Delay             `json:"delay,omitempty"`  // waited first
+	Rate    int               `json:"rate,omitempty"`   // bytes a second that all its requests share
 	Hold    string            `json:"hold,omitempty"`   // the name to release the request by; waited for next
 	Cut     Cut               `json:"cut,omitempty"`
 	Lie     string            `json:"lie,omitempty"` // the name of the server that answers in place of the true one
 	Times   int               `json:"times,omitempty"`
+	Spare
 
 	hold *hold        // by the name Hold, or nil
+	link *link        // of Rate, or nil
 	liar http.Handler // by the name Lie, or nil
 }
 
@@ -72,15 +76,18 @@ func parseFault(r io.Reader) (*Fault, error) {
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
 		return nil, errors.New("parse fault: one JSON object is enough")
 	}
-	return &fault, fault.validate()
+	if fault.Rate > 0 {
+		fault.link = &link{rate: fault.Rate}
+	}
+	return &fault, errors.Join(fault.validate(), fault.Spare.validate())
 }
 
 func (f Fault) validate() error {
 	switch {
 	case !slices.Contains(Services(), f.Service):
 		return fmt.Errorf("unknown service %q, have %q", f.Service, Services())
-	case f.Status == 0 && f.Delay == 0 && f.Hold == "" && f.Cut == "" && f.Lie == "":
-		return errors.New("a fault needs a status, a delay, a hold, a cut or a lie")
+	case f.Status == 0 && f.Delay == 0 && f.Rate == 0 && f.Hold == "" && f.Cut == "" && f.Lie == "":
+		return errors.New("a fault needs a status, a delay, a rate, a hold, a cut or a lie")
 	case f.Status != 0 && (f.Status < 200 || f.Status > 599):
 		return fmt.Errorf("status %d is not between 200 and 599", f.Status)
 	case f.Status != 0 && f.Cut != "":
@@ -91,8 +98,12 @@ func (f Fault) validate() error {
 		return errors.New("body and header need a status")
 	case f.Cut != "" && f.Cut != CutBefore && f.Cut != CutWithin && f.Cut != CutAfter:
 		return fmt.Errorf("unknown cut %q, have %q, %q and %q", f.Cut, CutBefore, CutWithin, CutAfter)
-	case f.Delay < 0 || f.Times < 0:
-		return errors.New("delay and times cannot be negative")
+	case f.Rate > 0 && (f.Status != 0 || f.Cut != "" || f.Lie != ""):
+		return errors.New("a rate is for what the server answers")
+	case f.Above > 0 && f.Status == 0:
+		return errors.New("what is above a limit is answered by a status")
+	case f.Delay < 0 || f.Rate < 0 || f.Times < 0:
+		return errors.New("delay, rate and times cannot be negative")
 	}
 	return nil
 }
@@ -123,9 +134,30 @@ func (f Fault) serve(w http.ResponseWriter, r *http.Request, server http.Handler
 		f.answer(w)
 	case f.liar != nil:
 		f.liar.ServeHTTP(w, r)
+	case f.link != nil:
+		f.link.serve(w, r, server)
 	default:
 		server.ServeHTTP(w, r)
 	}
+}
+
+// name says in a word or two what the fault does; the zero Fault does nothing.
+func (f Fault) name() string {
+	switch {
+	case f.Cut != "":
+		return "cut " + string(f.Cut)
+	case f.Status != 0:
+		return strconv.Itoa(f.Status)
+	case f.Lie != "":
+		return "lie " + f.Lie
+	case f.Hold != "":
+		return "hold"
+	case f.Rate > 0:
+		return "rate"
+	case f.Delay > 0:
+		return "delay"
+	}
+	return ""
 }
 
 func (f Fault) answer(w http.ResponseWriter) {
@@ -133,6 +165,7 @@ func (f Fault) answer(w http.ResponseWriter) {
 	for name, value := range f.Header {
 		w.Header().Set(name, value)
 	}
+	f.tell(w.Header(), time.Now())
 	w.WriteHeader(f.Status)
 	_, _ = io.WriteString(w, f.Body) // the client may have gone
 }

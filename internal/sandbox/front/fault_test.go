@@ -122,7 +122,7 @@ func TestFaultRefused(t *testing.T) {
 		"unknown field":       {`{"service":"rekor","state":503}`, `unknown field "state"`},
 		"unknown service":     {`{"service":"redis","status":503}`, `unknown service "redis"`},
 		"internal service":    {`{"service":"ctlog","status":503}`, `unknown service "ctlog"`},
-		"nothing to do":       {`{"service":"rekor"}`, "needs a status, a delay, a hold, a cut or a lie"},
+		"nothing to do":       {`{"service":"rekor"}`, "needs a status, a delay, a rate, a hold, a cut or a lie"},
 		"not a status":        {`{"service":"rekor","status":42}`, "status 42"},
 		"not a duration":      {`{"service":"rekor","delay":"soon"}`, "parse delay"},
 		"negative times":      {`{"service":"rekor","status":503,"times":-1}`, "negative"},
@@ -133,6 +133,12 @@ func TestFaultRefused(t *testing.T) {
 		"lie with body":       {`{"service":"rekor","lie":"no-proof","body":"x"}`, "need a status"},
 		"unknown lie":         {`{"service":"rekor","lie":"no-prof"}`, `unknown lie "no-prof" of rekor, have ["another-time" "no-proof"]`},
 		"lie of another":      {`{"service":"tsa","lie":"no-proof"}`, `unknown lie "no-proof" of tsa, have []`},
+		"rate with status":    {`{"service":"rekor","rate":1,"status":503}`, "a rate is for"},
+		"negative rate":       {`{"service":"rekor","rate":-1}`, "negative"},
+		"limit without per":   {`{"service":"rekor","status":429,"above":1}`, "go together"},
+		"limit that cuts":     {`{"service":"rekor","cut":"before","above":1,"per":"1s"}`, "answered by a status"},
+		"no chance":           {`{"service":"rekor","status":503,"chance":1.5}`, "between 0 and 1"},
+		"idle seed":           {`{"service":"rekor","status":503,"seed":1}`, "needs a chance"},
 		"body without status": {`{"service":"rekor","delay":"1s","body":"x"}`, "need a status"},
 	} {
 		t.Run(name, func(t *testing.T) {

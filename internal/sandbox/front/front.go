@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"time"
 )
 
 // A Service is the name of a server, in requests and in faults.
@@ -91,11 +92,14 @@ func (f *Front) arrive(service Service, r *http.Request) (*Request, Fault) {
 	defer f.mu.Unlock()
 	seen := newRequest(service, r)
 	f.requests = append(f.requests, seen)
-	i := slices.IndexFunc(f.faults, func(fault *Fault) bool { return fault.matches(service, r) })
+	i := slices.IndexFunc(f.faults, func(fault *Fault) bool {
+		return fault.matches(service, r) && !fault.spares(service, time.Now())
+	})
 	if i < 0 {
 		return seen, Fault{}
 	}
 	fault := f.faults[i]
+	seen.Fault = fault.name()
 	if fault.Times == 1 {
 		f.faults = slices.Delete(f.faults, i, i+1)
 	}

@@ -111,8 +111,8 @@ func TestRequests(t *testing.T) {
 	common := front.Request{Service: front.Rekor, UserAgent: "test/1", Authorization: "Bearer"}
 	first, second, third := common, common, common
 	first.Method, first.Path, first.Query, first.Status, first.BodyBytes = http.MethodPost, "/a", "sig=redacted&b=c&sig=redacted", 201, 7
-	second.Method, second.Path, second.Status, second.BodyBytes = http.MethodPut, "/busy", 503, 5
-	third.Method, third.Path, third.BodyBytes = http.MethodPut, "/cut", 5
+	second.Method, second.Path, second.Status, second.BodyBytes, second.Fault = http.MethodPut, "/busy", 503, 5, "503"
+	third.Method, third.Path, third.BodyBytes, third.Fault = http.MethodPut, "/cut", 5, "cut before"
 	want := []front.Request{first, second, third}
 	if diff := cmp.Diff(want, s.requests(t, "")); diff != "" {
 		t.Errorf("requests (-want +got):\n%s", diff)

@@ -17,6 +17,7 @@ type Request struct {
 	Authorization string  `json:"authorization"` // the scheme alone, as in "Bearer"
 	Status        int     `json:"status"`        // what the client got; 0 when it got no answer
 	BodyBytes     int64   `json:"body_bytes"`
+	Fault         string  `json:"fault,omitempty"` // what spoiled it, e.g. "503" or "cut after"
 }
 
 func newRequest(service Service, r *http.Request) *Request {
