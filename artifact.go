@@ -24,7 +24,7 @@ func (p *publication) uploadArtifact(ctx context.Context) error {
 		Token:      cfg.Job.RuntimeToken,
 		RunURL:     cfg.Job.RunURL,
 		Job:        cfg.Job.ID,
-		Transport:  newTransport(job),
+		Transport:  p.stack,
 		Mask:       job.Mask,
 	}).Upload(ctx, upload)
 	if err != nil {

@@ -10,7 +10,6 @@ import (
 	"os"
 	"strings"
 
-	"seal-image/internal/attest"
 	"seal-image/internal/config"
 	"seal-image/internal/confine"
 	"seal-image/internal/report"
@@ -71,7 +70,9 @@ func seal(ctx context.Context, job *runner.Job, program string, getenv func(stri
 		return err
 	}
 	defer os.RemoveAll(work)
-	pipeline, err := wire(ctx, cfg, job, work, program)
+	stack := newTransport(job)
+	defer stack.CloseIdleConnections()
+	pipeline, err := wire(ctx, cfg, job, stack, work, program)
 	if err != nil {
 		return err
 	}
@@ -81,20 +82,21 @@ func seal(ctx context.Context, job *runner.Job, program string, getenv func(stri
 	if err != nil && ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
-	return publish(ctx, cfg, job, res, err)
+	return (&publication{cfg: cfg, job: job, stack: stack, res: res}).publish(ctx, err)
 }
 
 // publish writes the files, gives those of a run that went well to GitHub's services, and writes
 // the summary and, last and only after success, the outputs. It returns runErr, or what went wrong here.
-func publish(ctx context.Context, cfg *config.Config, job *runner.Job, res *attest.Result, runErr error) error {
+func (p *publication) publish(ctx context.Context, runErr error) (err error) {
+	cfg, job, res := p.cfg, p.job, p.res
 	errs := []error{runErr}
 	if len(res.Seals) > 0 {
-		files, err := report.Files(res, cfg.OutputDir)
+		p.files, err = report.Files(res, cfg.OutputDir)
 		if err == nil {
-			err = job.WriteFiles(cfg.OutputDir, files)
+			err = job.WriteFiles(cfg.OutputDir, p.files)
 		}
 		if err == nil && runErr == nil {
-			err = (&publication{cfg, job, res, files}).useServices(ctx)
+			err = p.useServices(ctx)
 		}
 		errs = append(errs, err)
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 
 	"seal-image/internal/attest"
 	"seal-image/internal/config"
@@ -13,10 +14,12 @@ import (
 	"seal-image/internal/runner"
 )
 
-// publication is what a run that went well has for the services that GitHub has around it.
+// publication is what a run leaves behind: files and, if it went well, what the services get
+// that GitHub has around it.
 type publication struct {
 	cfg   *config.Config
 	job   *runner.Job
+	stack http.RoundTripper
 	res   *attest.Result    // gets what the services have answered
 	files map[string][]byte // of output-dir, by path
 }
@@ -92,7 +95,7 @@ func (p *publication) rewriteResults() error {
 
 func (p *publication) api() *github.API {
 	return github.NewAPI(github.APIOptions{
-		URL: p.cfg.Job.APIURL, Token: p.cfg.Job.Token, Repository: p.cfg.Job.Repository, Transport: newTransport(p.job),
+		URL: p.cfg.Job.APIURL, Token: p.cfg.Job.Token, Repository: p.cfg.Job.Repository, Transport: p.stack,
 	})
 }
 

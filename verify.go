@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"net/http"
 
 	"seal-image/internal/attest"
 	"seal-image/internal/config"
@@ -29,7 +30,9 @@ func verify(ctx context.Context, job *runner.Job, getenv func(string) string) (e
 	if err := job.CheckFiles(); err != nil {
 		return err
 	}
-	verification, err := wireVerification(cfg, job)
+	stack := newTransport(job)
+	defer stack.CloseIdleConnections()
+	verification, err := wireVerification(cfg, job, stack)
 	if err != nil {
 		return err
 	}
@@ -47,8 +50,7 @@ func verify(ctx context.Context, job *runner.Job, getenv func(string) string) (e
 	return publishVerdicts(cfg, job, verdicts, err)
 }
 
-func wireVerification(cfg *config.Verify, job *runner.Job) (*attest.Verification, error) {
-	stack := newTransport(job)
+func wireVerification(cfg *config.Verify, job *runner.Job, stack http.RoundTripper) (*attest.Verification, error) {
 	verifier, err := sigstore.NewVerifier(sigstore.VerifierOptions{
 		Instance:  trustOf(cfg.Trust),
 		Expected:  attest.Expectation(cfg.Signer),

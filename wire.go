@@ -66,8 +66,7 @@ func workFolder(temp string) (string, error) {
 
 // wire builds the pipeline of this run. work is a folder of ours alone; program is the
 // name of this executable, for the child.
-func wire(ctx context.Context, cfg *config.Config, job *runner.Job, work, program string) (*attest.Pipeline, error) {
-	stack := newTransport(job)
+func wire(ctx context.Context, cfg *config.Config, job *runner.Job, stack http.RoundTripper, work, program string) (*attest.Pipeline, error) {
 	job.UseHTTP(stack)
 	signer, err := sigstore.New(sigstore.Options{
 		Instance:  instance(cfg.Sigstore),
@@ -110,7 +109,8 @@ func wire(ctx context.Context, cfg *config.Config, job *runner.Job, work, progra
 	}, nil
 }
 
-func newTransport(job *runner.Job) http.RoundTripper {
+// newTransport is the HTTP stack of the run, with one pool of connections.
+func newTransport(job *runner.Job) *transport.Stack {
 	return transport.New(transport.Options{Log: job.Log(), UserAgent: "seal-image/" + version})
 }
 

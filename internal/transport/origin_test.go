@@ -59,7 +59,7 @@ func TestRedirects(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var asked atomic.Int32
-			rt := transport.New(transport.Options{Base: redirects(&asked, http.StatusTemporaryRedirect, tt.urls...), Log: discard})
+			var rt http.RoundTripper = transport.New(transport.Options{Base: redirects(&asked, http.StatusTemporaryRedirect, tt.urls...), Log: discard})
 			if !tt.named {
 				rt = transport.From("https", "registry.test", rt)
 			}

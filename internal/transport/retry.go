@@ -32,7 +32,7 @@ type onceKey struct{}
 func Once(ctx context.Context) context.Context { return context.WithValue(ctx, onceKey{}, true) }
 
 // persist sends req until there is an answer, within bounds.
-func (s *stack) persist(req *http.Request) (*http.Response, error) {
+func (s *Stack) persist(req *http.Request) (*http.Response, error) {
 	ctx, start := req.Context(), time.Now()
 	limit := maxAttempts
 	if ctx.Value(onceKey{}) != nil {

@@ -51,14 +51,12 @@ type Options struct {
 // more for its answer; without one, the error is an [*UnansweredError].
 //
 // A redirect is an error, of type [*RefusedError], unless [From] allows it.
-//
-// [http.Client.CloseIdleConnections] closes the connections of the pool that nobody uses.
-func New(o Options) http.RoundTripper {
+func New(o Options) *Stack {
 	base := o.Base
 	if base == nil {
 		base = newPool()
 	}
-	return &stack{
+	return &Stack{
 		next:      &logged{next: &settled{next: &watched{next: base}}, log: o.Log},
 		base:      base,
 		userAgent: o.UserAgent,
@@ -66,21 +64,22 @@ func New(o Options) http.RoundTripper {
 	}
 }
 
-// stack is the outer layer: what happens once per request. What happens once per attempt is
-// below it.
-type stack struct {
+// Stack is an [http.RoundTripper]. It is the outer layer: what happens once per request. What
+// happens once per attempt is below it.
+type Stack struct {
 	next      http.RoundTripper
 	base      http.RoundTripper
 	userAgent string
 	pauses    *pauses
 }
 
-// CloseIdleConnections is what [http.Client.CloseIdleConnections] calls.
-func (s *stack) CloseIdleConnections() {
+// CloseIdleConnections closes the connections that nobody uses, and what is kept for them.
+func (s *Stack) CloseIdleConnections() {
 	(&http.Client{Transport: s.base}).CloseIdleConnections()
 }
 
-func (s *stack) RoundTrip(req *http.Request) (*http.Response, error) {
+// RoundTrip implements [http.RoundTripper].
+func (s *Stack) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err := mayGo(req); err != nil {
 		closeBody(req)
 		return nil, err
