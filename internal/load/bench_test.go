@@ -70,6 +70,11 @@ func (b *bench) seal(ctx context.Context, repository string, process int) error 
 	if err := os.WriteFile(filepath.Join(runner.Workspace, "sbom.spdx.json"), b.sbom, 0o644); err != nil {
 		return err
 	}
+	return b.sealOn(ctx, runner, repository, process)
+}
+
+// sealOn is seal on a runner that has the SBOM.
+func (b *bench) sealOn(ctx context.Context, runner *harness.Runner, repository string, process int) error {
 	cmd := exec.CommandContext(ctx, b.action)
 	cmd.Env = append(runner.Environment(map[string]string{
 		"image": repository + ":v1", "digest": b.digest, "allow-http-registry": "true",
