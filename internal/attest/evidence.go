@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"regexp"
+	"slices"
 
 	"seal-image/internal/problem"
 )
@@ -107,6 +108,11 @@ func (e *evidence) accept(form Form, b *Bundle) error {
 	case claimOther:
 	}
 	return nil
+}
+
+// bundled are the signatures that are not of the form for older verifiers.
+func (e *evidence) bundled() []*Bundle {
+	return slices.DeleteFunc(slices.Clone(e.signatures), func(b *Bundle) bool { return b.Statement.IsSimpleSigning() })
 }
 
 // claimOf tells signatures of an image from what is said about it. An attestation under

@@ -1,6 +1,7 @@
 package attest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -114,7 +115,8 @@ func (v *Verification) judge(ctx context.Context, req VerifyRequest, verdict *Ve
 	if err != nil {
 		return fmt.Errorf("look for signatures of %s: %w", m.Ref, err)
 	}
-	signature := newest(e.signatures)
+	// The sign action names the log entry of the bundle where it has written both.
+	signature := cmp.Or(newest(e.bundled()), newest(e.signatures))
 	if signature == nil {
 		return e.noSignature(m, req)
 	}

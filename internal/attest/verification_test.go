@@ -124,7 +124,7 @@ func TestVerification(t *testing.T) {
 		"bundle":                         {things: []thing{bundleOf(spdx), bundleOf(signature)}, entry: 1, format: attest.SPDXJSON, sbom: "{}"},
 		"tag":                            {things: []thing{{form: attest.FormSig}}},
 		"newest":                         {things: []thing{old, recent, old}, entry: 1},
-		"newest of any form":             {things: []thing{recent, {form: attest.FormBundle, predicateType: signature, day: 3}}, entry: 1},
+		"bundle before tag":              {things: []thing{{form: attest.FormBundle, predicateType: signature, day: 1}, recent}},
 		"last where the log has no time": {things: []thing{bundleOf(signature), bundleOf(signature)}, entry: 1},
 		"one of others":                  {things: []thing{{form: attest.FormSig, by: "them"}, {form: attest.FormSig, about: "b"}, {form: attest.FormSig}, {form: attest.FormSig, broken: true}}, entry: 2},
 		"SPDX first": {
