@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -105,12 +107,23 @@ func IsPassing(err error) bool {
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return false
-	case errors.As(err, &refused), errors.As(err, &plain):
+	case errors.As(err, &refused), errors.As(err, &plain), isNobodyHere(err):
 		return false
 	case errors.As(err, &untrusted), errors.As(err, &authority), errors.As(err, &invalid), errors.As(err, &hostname):
 		return false
 	}
 	return true
+}
+
+// isNobodyHere reports whether no program listens on this machine, which is the container of
+// the action: what the user means runs elsewhere, and will not come.
+func isNobodyHere(err error) bool {
+	dial, ok := errors.AsType[*net.OpError](err)
+	if !ok || !errors.Is(err, syscall.ECONNREFUSED) {
+		return false
+	}
+	to, ok := dial.Addr.(*net.TCPAddr)
+	return ok && to.IP.IsLoopback()
 }
 
 // backOff is the wait after a failed attempt, the first being 1.

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -149,5 +150,17 @@ func TestCertificate(t *testing.T) {
 		if err == nil || strings.Contains(err.Error(), "attempts") {
 			t.Errorf("error %v, want one attempt", err)
 		}
+	}
+}
+
+// TestNobodyHere: a port of this machine where nothing listens is no matter of patience either.
+func TestNobodyHere(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.NotFoundHandler())
+	server.Close()
+	c := &http.Client{Transport: transport.New(transport.Options{Log: discard})}
+	_, err := c.Do(request(t, http.MethodGet, server.URL, nil))
+	if !errors.Is(err, syscall.ECONNREFUSED) || strings.Contains(err.Error(), "attempts") {
+		t.Errorf("error %v, want one attempt", err)
 	}
 }
