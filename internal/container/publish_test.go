@@ -44,10 +44,11 @@ func TestPublish(t *testing.T) {
 		cmp.Diff(job{
 			Permissions: map[string]string{"packages": "write", "id-token": "write"},
 			Steps: []step{{Uses: "OWNER/seal-image@v1", With: map[string]string{
-				"image":             "${{ inputs.image }}",
-				"digest":            "${{ needs.build.outputs.digest }}",
-				"registry-username": "${{ inputs.registry-username }}",
-				"registry-password": "${{ secrets.registry-password }}",
+				"image":              "${{ inputs.image }}",
+				"digest":             "${{ needs.build.outputs.digest }}",
+				"registry-username":  "${{ inputs.registry-username || secrets.registry-password && github.actor || '' }}",
+				"registry-password":  "${{ secrets.registry-password || inputs.registry-username && github.token || '' }}",
+				"private-repository": "${{ inputs.private-repository }}",
 			}}},
 		}, seal),
 	} {
