@@ -18,7 +18,7 @@ import (
 
 // version of the action, as in CHANGELOG.md. The image is built from an archive without
 // git, so the build cannot know it.
-const version = "0.1.0"
+const version = "1.0.0"
 
 func main() {
 	os.Exit(run(os.Args, environment(), os.Stdin, os.Stdout))
