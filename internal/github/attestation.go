@@ -25,8 +25,9 @@ const (
 // StoreAttestations stores bundles about SBOM and provenance with GitHub, where `gh attestation
 // verify` finds them, and sets their Page, of which pages is the address without the id. Other
 // bundles are left alone; of those that were signed before, one that GitHub has is not sent
-// again, and has no Page: its id is not known. The first that is refused is the last that is
-// tried, and its reason the error: a problem, unless ctx has ended.
+// again, and has no Page: its id is not known. What GitHub cannot take is left out, and an error
+// once the others are stored; else the first that is refused is the last that is tried. The error
+// is a problem, unless ctx has ended.
 //
 // A request whose answer is lost is sent again. GitHub has the bundle twice then, which does no
 // harm.
@@ -34,20 +35,25 @@ const (
 func (a *API) StoreAttestations(ctx context.Context, pages string, bundles []*attest.Bundle) error {
 	return inTime(ctx, attestationLimit, func(ctx context.Context) error {
 		s := attestations{api: a, pages: pages, stored: map[string]string{}, known: map[string]map[string]bool{}}
-		var large error
+		var left error
 		for _, b := range bundles {
 			if !storable(b.Statement) {
 				continue
 			}
 			if size := predicateSize(b.Statement); size > maxPredicate {
-				large = largeError{b.Statement, size}
+				left = largeError{b.Statement, size}
 				continue
 			}
-			if err := s.store(ctx, b); err != nil {
+			err := s.store(ctx, b)
+			if _, ok := errors.AsType[tagError](err); ok {
+				left = err
+				continue
+			}
+			if err != nil {
 				return err
 			}
 		}
-		return large
+		return left
 	}, explainAttestation)
 }
 
@@ -76,6 +82,14 @@ func (e largeError) Error() string {
 	return fmt.Sprintf("the predicate %s of %s has %d bytes", e.statement.PredicateType, e.statement.About.Ref, e.size)
 }
 
+// A tagError is a bundle that was read from a tag of cosign's. There, a log entry has the promise
+// of the log alone, and GitHub takes bundles that have its proof.
+type tagError struct{ statement *attest.Statement }
+
+func (e tagError) Error() string {
+	return fmt.Sprintf("the bundle of %s about %s has no inclusion proof", e.statement.PredicateType, e.statement.About.Ref)
+}
+
 // attestations is what is known of them during a run.
 type attestations struct {
 	api    *API
@@ -85,7 +99,7 @@ type attestations struct {
 }
 
 func (s attestations) store(ctx context.Context, b *attest.Bundle) error {
-	signature, err := signatureOf(b.JSON)
+	signature, proven, err := read(b.JSON)
 	if err != nil {
 		return err
 	}
@@ -98,6 +112,9 @@ func (s attestations) store(ctx context.Context, b *attest.Bundle) error {
 		if err != nil || known {
 			return err
 		}
+	}
+	if !proven {
+		return tagError{b.Statement}
 	}
 	var answer struct {
 		ID json.Number `json:"id"`
@@ -124,9 +141,15 @@ func (s attestations) store(ctx context.Context, b *attest.Bundle) error {
 	return nil
 }
 
-// signatureOf is what one bundle alone has: the signature in its envelope.
-func signatureOf(bundle []byte) (string, error) {
+// read returns what one bundle alone has, the signature in its envelope, and whether it has the proof
+// that it is in the log.
+func read(bundle []byte) (signature string, proven bool, err error) {
 	var b struct {
+		Material struct {
+			Entries []struct {
+				Proof json.RawMessage `json:"inclusionProof"`
+			} `json:"tlogEntries"`
+		} `json:"verificationMaterial"`
 		Envelope struct {
 			Signatures []struct {
 				Sig string `json:"sig"`
@@ -134,12 +157,15 @@ func signatureOf(bundle []byte) (string, error) {
 		} `json:"dsseEnvelope"`
 	}
 	if err := json.Unmarshal(bundle, &b); err != nil {
-		return "", fmt.Errorf("read the bundle: %w", err)
+		return "", false, fmt.Errorf("read the bundle: %w", err)
 	}
 	if len(b.Envelope.Signatures) != 1 || b.Envelope.Signatures[0].Sig == "" {
-		return "", errors.New("the bundle has no signed envelope")
+		return "", false, errors.New("the bundle has no signed envelope")
 	}
-	return b.Envelope.Signatures[0].Sig, nil
+	for _, entry := range b.Material.Entries {
+		proven = proven || len(entry.Proof) > 0
+	}
+	return b.Envelope.Signatures[0].Sig, proven, nil
 }
 
 func explainAttestation(err error) error {
@@ -150,7 +176,13 @@ func explainAttestation(err error) error {
 	off := "Or write below `with:`\n  github-attestation: false"
 	failed, refused := errors.AsType[*apiError](err)
 	var large largeError
+	var ofTag tagError
 	switch {
+	case errors.As(err, &ofTag):
+		return p.problem(err, advice{
+			fmt.Sprintf("An earlier run has signed what belongs to %s for cosign's tags alone. They keep no proof that it is in the log, which GitHub wants. The others are stored.", ofTag.statement.About.Ref),
+			"Sign for newer verifiers as well:\n  signature-format: both\n" + off,
+		})
 	case errors.As(err, &large):
 		return p.problem(err, advice{
 			fmt.Sprintf("GitHub takes %d MiB at most, and the one about %s has %.1f MiB. The others are stored.",

@@ -34,7 +34,7 @@ func attested(signature, predicateType string, existing bool) *attest.Bundle {
 }
 
 func bundleOf(signature string) []byte {
-	return fmt.Appendf(nil, `{"dsseEnvelope":{"payload":"e30=","signatures":[{"sig":%q}]}}`, signature)
+	return fmt.Appendf(nil, `{"verificationMaterial":{"tlogEntries":[{"inclusionProof":{"logIndex":"1"}}]},"dsseEnvelope":{"payload":"e30=","signatures":[{"sig":%q}]}}`, signature)
 }
 
 // TestStoreAttestations: what is asked, and which bundles have a page then.
@@ -123,5 +123,17 @@ func TestStoreAttestationsStops(t *testing.T) {
 	broken.JSON = []byte(`{"messageSignature":{}}`)
 	if err := s.api().StoreAttestations(t.Context(), pages, []*attest.Bundle{broken}); err == nil || len(s.asked) != 1 {
 		t.Errorf("a bundle without envelope: %v after %v", err, s.asked)
+	}
+}
+
+// TestStoreAttestationsOfTags: what has no proof is left out, and what comes after it is stored.
+func TestStoreAttestationsOfTags(t *testing.T) {
+	t.Parallel()
+	s := newREST(t, map[string]string{"POST " + attestations: `201 {"id":7}`})
+	bundles := []*attest.Bundle{attested("a", attest.SPDXPredicateType, true), attested("b", attest.SPDXPredicateType, false)}
+	bundles[0].JSON = []byte(`{"verificationMaterial":{"tlogEntries":[{"inclusionPromise":{}}]},"dsseEnvelope":{"signatures":[{"sig":"a"}]}}`)
+	err := s.api().StoreAttestations(t.Context(), pages, bundles)
+	if problem.From(err).Code != problem.AttestationFailed || bundles[0].Page != "" || bundles[1].Page != pages+"7" {
+		t.Errorf("%v, pages %q and %q", err, bundles[0].Page, bundles[1].Page)
 	}
 }

@@ -41,7 +41,7 @@ func (s attestations) knows(ctx context.Context, digest, signature string) (bool
 				continue
 			}
 		}
-		if other, err := signatureOf(bundle); err == nil {
+		if other, _, err := read(bundle); err == nil {
 			known[other] = true
 		}
 	}
