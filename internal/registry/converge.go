@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"seal-image/internal/attest"
@@ -26,8 +27,11 @@ type shared struct {
 	// refused gives words to a registry that does not take the tag.
 	refused func(error) error
 
-	writes int
-	err    error
+	read     time.Time // when the merge began that is written
+	writes   int
+	failures int                  // of writes that another try may make good
+	unsure   []*attest.Attachment // what was sent by those: an answer may be lost
+	err      error
 }
 
 // tagged is what a tag is to point at.
@@ -35,6 +39,7 @@ type tagged struct {
 	mediaType types.MediaType
 	raw       []byte
 	added     []*attest.Attachment // what was not there
+	replaces  bool                 // nothing stays of what was there
 }
 
 const (
@@ -45,6 +50,12 @@ const (
 	minSettle = 500 * time.Millisecond
 	// maxSettle bounds the growth of the wait.
 	maxSettle = 15 * time.Second
+	// freshTries is how often what is under a tag is read again because that, and the upload of
+	// the blobs that it lacks, took longer than minSettle: others look after their writes, and
+	// must not be overwritten after that.
+	freshTries = 3
+	// writeTries is how often a write may fail on the way.
+	writeTries = 6
 )
 
 // converge writes tags until they keep what is added to them: the protocol has no
@@ -75,10 +86,9 @@ func (s *session) round(ctx context.Context, tags []*shared) (wrote bool, slowes
 		if t.err != nil {
 			continue
 		}
-		start := time.Now()
 		var written bool
 		if written, t.err = s.mergeInto(ctx, t); written {
-			wrote, slowest = true, max(slowest, time.Since(start))
+			wrote, slowest = true, max(slowest, time.Since(t.read))
 		}
 	}
 	return wrote, slowest
@@ -86,23 +96,54 @@ func (s *session) round(ctx context.Context, tags []*shared) (wrote bool, slowes
 
 // mergeInto adds to one tag what it lacks, and reports whether it had to.
 func (s *session) mergeInto(ctx context.Context, t *shared) (written bool, err error) {
-	next, err := t.merge(ctx)
+	next, err := t.fresh(ctx)
 	if err != nil {
 		return false, err
 	}
 	if next == nil {
-		t.has(nil)
+		t.has(t.unsure)
 		return false, nil
 	}
 	if t.writes == mergeTries {
 		return false, t.overwritten(next.added)
 	}
-	if err := s.putManifest(ctx, t.tag, next.mediaType, next.raw); err != nil {
+	if err := s.putManifest(next.once(ctx), t.tag, next.mediaType, next.raw); err != nil {
+		if t.failures++; t.failures < writeTries && !next.replaces && ctx.Err() == nil && mayPass(err) {
+			t.unsure = append(t.unsure, next.added...)
+			return true, nil // perhaps it was; the next round looks
+		}
 		return false, t.refused(err)
 	}
 	t.writes++
 	t.has(next.added)
 	return true, nil
+}
+
+// fresh merges what was under the tag a moment ago.
+func (t *shared) fresh(ctx context.Context) (next *tagged, err error) {
+	for range freshTries {
+		t.read = time.Now()
+		next, err = t.merge(ctx)
+		if err != nil || next == nil || next.replaces || time.Since(t.read) < minSettle {
+			break
+		}
+	}
+	return next, err
+}
+
+// once keeps the transport from sending what others may have added to since: a write that fails
+// is merged anew.
+func (t *tagged) once(ctx context.Context) context.Context {
+	if t.replaces {
+		return ctx
+	}
+	return httpstack.Once(ctx)
+}
+
+// mayPass reports whether a write failed on the way, or for a reason that may be over soon.
+func mayPass(err error) bool {
+	_, answered := errors.AsType[*transport.Error](err)
+	return !answered && httpstack.IsPassing(err)
 }
 
 // has notes that verifiers find all attachments: those that were added now, and those that

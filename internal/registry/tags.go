@@ -138,7 +138,7 @@ func (s *session) replaceFile(ctx context.Context, tag string, a *attest.Attachm
 	if err != nil {
 		return nil, err
 	}
-	next.added = made
+	next.added, next.replaces = made, true
 	return next, s.pointTo(made, file)
 }
 

@@ -17,7 +17,8 @@
 //   - a snapshot replaces that of the same job;
 //   - GitHub may list an attestation twice, which says the same twice.
 //
-// An adapter that needs a request of another kind has to see to that itself.
+// A tag that others add to is the exception, as what is sent again may be older than what they have
+// stored: the registry's adapter asks for one attempt ([Once]) and reads the tag again.
 package transport
 
 import (
