@@ -49,6 +49,7 @@ func TestScript(t *testing.T) {
 			"referrers": referrers,
 			"requests":  requests,
 			"fault":     fault,
+			"proxy":     startProxy,
 			"tuf":       tufState,
 			"trustroot": trustRoot,
 			"sbomof":    sbomOf,

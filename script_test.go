@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -29,8 +28,10 @@ type script struct {
 	runner *harness.Runner
 	digest string // of the image that was pushed last
 	stdout string // of the last seal
+	proxy  string // host of the proxy that was started last, if there is one
 
 	background map[string]*stepRun // by name
+	swept      map[int64]bool      // artifacts that were looked through, by id
 }
 
 type scriptKey struct{}
@@ -40,13 +41,15 @@ func newScript(env *testscript.Env, tools *harness.Tools, job *harness.Job) erro
 	if err != nil {
 		return err
 	}
-	env.Values[scriptKey{}] = &script{tools: tools, job: job, runner: runner, background: map[string]*stepRun{}}
+	env.Values[scriptKey{}] = &script{tools: tools, job: job, runner: runner, background: map[string]*stepRun{}, swept: map[int64]bool{}}
 	repository := "/acme/" + strings.TrimPrefix(filepath.Base(env.WorkDir), "script-")
 	const workflow = "https://github.com/acme/demo/.github/workflows/release.yml@refs/heads/main"
 	for name, value := range map[string]string{
 		"PATH":             tools.Dir + string(os.PathListSeparator) + env.Getenv("PATH"),
 		"HOME":             env.WorkDir,
 		"APP":              job.Registry + repository,
+		"REGISTRY":         job.Registry,
+		"REGISTRY_PORT":    job.Registry[strings.LastIndex(job.Registry, ":")+1:],
 		"NOREFERRERS_APP":  job.RegistryNoReferrers + repository,
 		"LOGIN_APP":        job.RegistryWithLogin + repository,
 		"BASIC_APP":        job.RegistryWithBasicAuth + repository,
@@ -166,6 +169,9 @@ func (s *script) names(text string) string {
 		return host
 	}
 	text = logEntries.ReplaceAllString(text, "log entries N,")
+	if s.proxy != "" {
+		text = strings.ReplaceAll(text, s.proxy, "PROXY")
+	}
 	for _, registry := range s.job.RegistryQuirks {
 		text = strings.ReplaceAll(text, registry, "REGISTRY")
 	}
@@ -173,7 +179,7 @@ func (s *script) names(text string) string {
 		text = strings.NewReplacer(hex, hex, hex[:12], "SHORT").Replace(text)
 	}
 	return digests.ReplaceAllString(strings.NewReplacer(
-		cmp.Or(s.digest, "none"), "DIGEST", strings.Replace(cmp.Or(s.digest, "none"), ":", "-", 1), "TAG",
+		cmp.Or(s.digest, "sha256:0"), "DIGEST", strings.Replace(cmp.Or(s.digest, "sha256:0"), ":", "-", 1), "TAG",
 		s.job.RegistryNoReferrers, "REGISTRY", s.job.RegistryWithLogin, "REGISTRY", s.job.RegistryWithBasicAuth, "REGISTRY", s.job.Registry, "REGISTRY",
 		host(s.job.RekorURL), "REKOR", host(s.job.RekorV2URL), "REKOR2", host(s.job.FulcioURL), "FULCIO", host(s.job.TUFURL), "TUF",
 		s.job.RegistryUsername, "WRITER", s.job.RegistryReaderUsername, "READER",
@@ -280,77 +286,4 @@ func written(ts *testscript.TestScript, neg bool, args []string) {
 		time.Sleep(50 * time.Millisecond)
 	}
 	ts.Fatalf("nothing was written to %s in 30 s", args[1])
-}
-
-// fault SERVICE STATUS|DELAY|before|within|after|hold:NAME|lie:NAME TIMES [METHOD [PATH [FILE]]]:
-// the next TIMES requests (0: all) are answered with the status, delayed (e.g. 200ms), cut before
-// or after the server has seen them or within its answer, held until `release NAME`, or answered by
-// a server that does not tell the truth (internal/sandbox/lies has the names). PATH is a part of
-// the path; FILE has the answer's body, which is an OCI index. Without arguments all faults end.
-func fault(ts *testscript.TestScript, neg bool, args []string) {
-	if len(args) == 0 {
-		_, err := of(ts).job.Ask(context.Background(), http.MethodDelete, "/faults", nil)
-		ts.Check(err)
-		return
-	}
-	if neg || len(args) < 3 || len(args) > 6 {
-		ts.Fatalf("usage: fault SERVICE STATUS|DELAY|before|within|after|hold:NAME|lie:NAME TIMES [METHOD [PATH [FILE]]]")
-	}
-	times, err := strconv.Atoi(args[2])
-	ts.Check(err)
-	f := map[string]any{"service": args[0], "times": times}
-	status, err := strconv.Atoi(args[1])
-	switch {
-	case err == nil:
-		f["status"] = status
-	case args[1] == "before" || args[1] == "within" || args[1] == "after":
-		f["cut"] = args[1]
-	case strings.HasPrefix(args[1], "hold:"):
-		f["hold"] = strings.TrimPrefix(args[1], "hold:")
-	case strings.HasPrefix(args[1], "lie:"):
-		f["lie"] = strings.TrimPrefix(args[1], "lie:")
-	default:
-		f["delay"] = args[1]
-	}
-	for i, key := range []string{"method", "path"} {
-		if len(args) > 3+i {
-			f[key] = args[3+i]
-		}
-	}
-	if len(args) == 6 {
-		f["body"] = ts.ReadFile(args[5])
-		f["header"] = map[string]string{"Content-Type": "application/vnd.oci.image.index.v1+json"}
-	}
-	body, err := json.Marshal(f)
-	ts.Check(err)
-	_, err = of(ts).job.Ask(context.Background(), http.MethodPost, "/faults", body)
-	ts.Check(err)
-}
-
-// tuf STATE: has the TUF repository of the job go bad (internal/sandbox/tuf has the states), or
-// good again.
-func tufState(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 1 {
-		ts.Fatalf("usage: tuf STATE")
-	}
-	body, err := json.Marshal(map[string]string{"state": args[0]})
-	ts.Check(err)
-	_, err = of(ts).job.Ask(context.Background(), http.MethodPost, "/tuf", body)
-	ts.Check(err)
-}
-
-// held NAME: waits until a request is held by that name.
-func held(ts *testscript.TestScript, neg bool, args []string) { hold(ts, neg, args, http.MethodGet) }
-
-// release NAME: lets the request that is held by that name go on.
-func release(ts *testscript.TestScript, neg bool, args []string) {
-	hold(ts, neg, args, http.MethodDelete)
-}
-
-func hold(ts *testscript.TestScript, neg bool, args []string, method string) {
-	if neg || len(args) != 1 {
-		ts.Fatalf("usage: held NAME or release NAME")
-	}
-	_, err := of(ts).job.Ask(context.Background(), method, "/holds/"+args[0], nil)
-	ts.Check(err)
 }
