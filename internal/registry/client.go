@@ -109,7 +109,7 @@ func (c *Client) session(ctx context.Context, repo name.Repository, actions stri
 	base := unsteady{httpstack.From(repo.Scheme(), repo.RegistryStr(), c.options.Transport)}
 	rt, err := transport.NewWithContext(ctx, repo.Registry, c.authenticator(repo.Registry), base, []string{scope})
 	if err != nil {
-		return nil, c.explain(err, repo)
+		return nil, c.explainHandshake(err, repo)
 	}
 	s := &session{
 		repo:     repo,

@@ -2,11 +2,8 @@ package registry
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -52,28 +49,6 @@ func (c *Client) explain(err error, repo name.Repository) error {
 	return unreachable(err, repo)
 }
 
-// notFollowed explains where the registry has sent us and we did not go.
-func notFollowed(err error, refused *httpstack.RefusedError, repo name.Repository) error {
-	return &problem.Problem{
-		Code: problem.RegistryUnreachable,
-		What: fmt.Sprintf("%s sends us to %s, and nothing was sent there.", repo.RegistryStr(), refused.Host),
-		Why:  "For a redirect, an upload or a token: " + refused.Why + ".",
-		Fix:  "If the registry is yours, have it serve layers and tokens itself, or under names that lead to public addresses by https. Else tell who runs it.",
-		Err:  err,
-	}
-}
-
-// noRegistry explains a host that does not speak the registry's protocol at all.
-func noRegistry(err error, repo name.Repository) error {
-	return &problem.Problem{
-		Code: problem.RegistryUnreachable,
-		What: fmt.Sprintf("%s is not a container registry.", repo.RegistryStr()),
-		Why:  "To the question whether it is one, " + cause(err) + ".",
-		Fix:  "Check the host name in `image`: it is ghcr.io and not github.com, for example.",
-		Err:  err,
-	}
-}
-
 // explainReadBack is explain for reading what was stored: by then it is public, and every
 // failure that is not one of rights says so.
 func (c *Client) explainReadBack(err error, about attest.Manifest) error {
@@ -100,6 +75,9 @@ func (c *Client) explainImage(err error, ref name.Reference) error {
 			Fix:  c.howToPush(),
 			Err:  err,
 		}
+	}
+	if isOtherContent(err) {
+		return otherContent(err, ref)
 	}
 	if terr, ok := errors.AsType[*transport.Error](err); ok && terr.StatusCode == http.StatusForbidden && !c.login(ref.Context().Registry).empty() && !c.options.ReadOnly {
 		who := c.who(ref.Context())
@@ -238,40 +216,6 @@ func (c *Client) denied(err error, repo name.Repository) *problem.Problem {
 		Fix:  fix,
 		Err:  err,
 	}
-}
-
-// unreachable explains failures below HTTP. What did not fail there passes unchanged.
-func unreachable(err error, repo name.Repository) error {
-	p := &problem.Problem{
-		Code: problem.RegistryUnreachable,
-		What: fmt.Sprintf("No connection to %s.", repo.RegistryStr()),
-		Err:  err,
-	}
-	host, _, _ := strings.Cut(repo.RegistryStr(), ":")
-	_, isRequest := errors.AsType[*url.Error](err)
-	network, isNetwork := errors.AsType[*net.OpError](err)
-	isDial := isNetwork && network.Op == "dial"
-	_, isCertificate := errors.AsType[*tls.CertificateVerificationError](err)
-	switch {
-	case strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
-		p.Why = "It speaks plain http, and https is expected."
-		p.Fix = "If that is what you want, as for a service container, write below `with:`\n  allow-http-registry: true"
-	case isCertificate:
-		p.Why = "Its certificate is not valid for this name, or not signed by one of the public authorities."
-		p.Fix = "Check the host name in `image`. A registry of your own needs a certificate of a public authority."
-	case isDial && (host == "localhost" || host == "127.0.0.1"):
-		p.Why = "A container action runs in a container: localhost is that container and not the runner."
-		p.Fix = "Run the registry as a service container and use its name:\n  image: registry:5000/" + repo.RepositoryStr() + ":tag\n  allow-http-registry: true"
-	case isDial:
-		p.Why = "The name does not resolve from the runner, or nothing answers there."
-		p.Fix = "Check the host name in `image`, and the firewall or proxy of a self-hosted runner."
-	case isNetwork, isRequest, errors.Is(err, io.ErrUnexpectedEOF):
-		p.Why = "It was made, and broke off again and again."
-		p.Fix = "Run the job again; if it lasts, look at the status page of the registry and at the network of a self-hosted runner."
-	default:
-		return err
-	}
-	return p
 }
 
 func (c *Client) moved(ref name.Reference, expected, got v1.Hash) error {

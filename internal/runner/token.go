@@ -108,11 +108,15 @@ func tokenProblem(err error) error {
 		}
 		why += "."
 	}
+	fix := "Run the job again; if it lasts, look at https://www.githubstatus.com."
+	if blocked, advice := transport.Blocked(err); blocked != "" {
+		why, fix = blocked, advice
+	}
 	return &problem.Problem{
 		Code: problem.IDTokenRequest,
 		What: "GitHub gave this job no OIDC token.",
 		Why:  why,
-		Fix:  "Run the job again; if it lasts, look at https://www.githubstatus.com.",
+		Fix:  fix,
 		Err:  err,
 	}
 }

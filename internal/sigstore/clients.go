@@ -146,6 +146,10 @@ func (s service) down(host string, err error) error {
 	if serr, ok := errors.AsType[*transport.StatusError](err); ok {
 		why = fmt.Sprintf("%s kept answering %d %s.", host, serr.Status, http.StatusText(serr.Status))
 	}
+	fix := "Run the job again when it is: https://status.sigstore.dev tells of the public instance."
+	if blocked, advice := transport.Blocked(err); blocked != "" {
+		why, fix = why+" "+blocked, advice
+	}
 	if mayPass(err) {
 		err = &outage{s.short, err}
 	}
@@ -153,7 +157,7 @@ func (s service) down(host string, err error) error {
 		Code: s.unavailable,
 		What: s.name + " is not available.",
 		Why:  why,
-		Fix:  "Run the job again when it is: https://status.sigstore.dev tells of the public instance.",
+		Fix:  fix,
 		Err:  err,
 	}
 }

@@ -126,10 +126,14 @@ func (t *trust) noTrust(ctx context.Context, err error) error {
 	if expired || old || foreign || hash {
 		fix = "Nothing was trusted. If that does not pass, tell who runs the repository; with one of your own, check tuf-root."
 	}
+	why += "."
+	if blocked, advice := transport.Blocked(err); blocked != "" {
+		why, fix = why+" "+blocked, advice
+	}
 	return &problem.Problem{
 		Code: problem.TrustRoot,
 		What: "The trust root of Sigstore could not be fetched.",
-		Why:  fmt.Sprintf("The TUF repository %s %s.", cmp.Or(t.instance.TUFURL, tuf.DefaultMirror), why),
+		Why:  fmt.Sprintf("The TUF repository %s %s", cmp.Or(t.instance.TUFURL, tuf.DefaultMirror), why),
 		Fix:  fix,
 		Err:  err,
 	}

@@ -91,10 +91,14 @@ func mayRecover(status int) bool {
 }
 
 // IsPassing reports whether a request that failed may succeed if it is sent again. A
-// certificate does not get better, nor does a server that speaks plain http.
+// certificate does not get better, nor does a server that speaks plain http, nor a proxy that
+// does not know us.
 func IsPassing(err error) bool {
 	if failed, ok := errors.AsType[*StatusError](err); ok {
 		return cannotServe(failed.Status) && mayRecover(failed.Status)
+	}
+	if proxy, ok := errors.AsType[*ProxyError](err); ok {
+		return cannotServe(proxy.Code) && mayRecover(proxy.Code)
 	}
 	var (
 		refused   *RefusedError
