@@ -13,23 +13,33 @@ import (
 )
 
 // attach stores what is planned, image by image: platforms before the index, and of each
-// digest the SBOM before the signature.
+// digest the SBOM before the signature. Then it looks whether the tags are still those of the
+// image.
 func (p *Pipeline) attach(ctx context.Context, req Request, res *Result) {
 	if !res.alive() {
 		return
 	}
 	defer p.Progress.Step("Attach, read back and verify")()
 	res.each(ctx, func(s *Seal) error {
-		planned := s.planned()
-		if err := p.attachTo(ctx, req, s.Subject, planned); err != nil {
-			return err
+		err := p.store(ctx, req, s)
+		if err == nil {
+			p.checkTags(ctx, s.Subject)
 		}
-		if slices.IndexFunc(planned, func(a *Attachment) bool { return a.State != Existing }) < 0 {
-			p.Log.InfoContext(ctx, "nothing to attach: all of it is there", slog.String("digest", s.Subject.Ref.DigestStr()))
-			return nil
-		}
-		return p.readBack(ctx, s.Subject, planned)
+		return err
 	})
+}
+
+// store stores what is planned for one image, and reads it back.
+func (p *Pipeline) store(ctx context.Context, req Request, s *Seal) error {
+	planned := s.planned()
+	if err := p.attachTo(ctx, req, s.Subject, planned); err != nil {
+		return err
+	}
+	if slices.IndexFunc(planned, func(a *Attachment) bool { return a.State != Existing }) < 0 {
+		p.Log.InfoContext(ctx, "nothing to attach: all of it is there", slog.String("digest", s.Subject.Ref.DigestStr()))
+		return nil
+	}
+	return p.readBack(ctx, s.Subject, planned)
 }
 
 func (p *Pipeline) attachTo(ctx context.Context, req Request, subject *Subject, planned []*Attachment) error {

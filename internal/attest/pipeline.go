@@ -18,6 +18,8 @@ type Resolver interface {
 	// Resolve returns the image that ref names now. If expected is not the zero Hash,
 	// another digest is an error. Only the given platforms are selected; none means all.
 	Resolve(ctx context.Context, ref name.Reference, expected v1.Hash, platforms []v1.Platform) (*Subject, error)
+	// Digest returns the digest that a tag names now.
+	Digest(ctx context.Context, tag name.Tag) (v1.Hash, error)
 }
 
 // Downloader copies images into one OCI image layout on disk, each blob once.

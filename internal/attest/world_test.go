@@ -37,6 +37,7 @@ type world struct {
 	served   func(attest.Stored) attest.Stored
 	newLog   bool       // a log of version 2 alone
 	job      attest.Run // that the identity names
+	moved    v1.Hash    // of all tags at the end; the zero Hash: of none
 
 	signsFor  attest.SignatureFormat
 	noPromise bool
@@ -99,6 +100,17 @@ func (w *world) Resolve(_ context.Context, ref name.Reference, expected v1.Hash,
 		subject.Tags = []string{tag.TagStr()}
 	}
 	return &subject, nil
+}
+
+// Digest implements [attest.Resolver].
+func (w *world) Digest(_ context.Context, tag name.Tag) (v1.Hash, error) {
+	if err := w.call("digest of %s", tag); err != nil {
+		return v1.Hash{}, err
+	}
+	if w.moved != (v1.Hash{}) {
+		return w.moved, nil
+	}
+	return w.subjects[tag.Name()].Digest(), nil
 }
 
 // Download implements [attest.Downloader].

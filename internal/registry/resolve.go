@@ -29,6 +29,19 @@ func (c *Client) Resolve(ctx context.Context, ref name.Reference, expected v1.Ha
 	return subject, err
 }
 
+// Digest implements [attest.Resolver].
+func (c *Client) Digest(ctx context.Context, tag name.Tag) (v1.Hash, error) {
+	s, err := c.reader(ctx, tag.Context())
+	if err != nil {
+		return v1.Hash{}, err
+	}
+	desc, err := remote.Head(tag, s.remote(ctx)...)
+	if err != nil {
+		return v1.Hash{}, c.explainImage(err, tag)
+	}
+	return desc.Digest, nil
+}
+
 func (c *Client) resolve(ctx context.Context, ref name.Reference, expected v1.Hash, platforms []v1.Platform) (*attest.Subject, error) {
 	s, err := c.reader(ctx, ref.Context())
 	if err != nil {
