@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -73,7 +75,7 @@ func (r *reader) reference(s string, digest v1.Hash) Image {
 	}
 	tag, err := name.NewTag(tagged, options...)
 	if err != nil {
-		r.wrong("image", quote(s)+" is not an image reference", imageExample)
+		r.wrong("image", quote(s)+" is not an image reference"+foreignLetter(s), imageExample)
 		return Image{}
 	}
 	if registry := tag.Context().Registry; !allowHTTP && registry.Scheme() == "http" && !loopback(registry.RegistryStr()) {
@@ -158,4 +160,14 @@ func (r *reader) platforms() []v1.Platform {
 		out = append(out, v1.Platform{OS: parts[0], Architecture: parts[1], Variant: parts[2]})
 	}
 	return out
+}
+
+// foreignLetter tells of a letter that no reference has: it may look like one that is right.
+func foreignLetter(s string) string {
+	i := strings.IndexFunc(s, func(r rune) bool { return r > unicode.MaxASCII })
+	if i < 0 {
+		return ""
+	}
+	letter, _ := utf8.DecodeRuneInString(s[i:])
+	return fmt.Sprintf(": it has %U, %q, a letter that no reference has", letter, letter)
 }
