@@ -17,6 +17,8 @@ import (
 
 // The secrets of the job are read once, and are then no longer in the environment that
 // libraries see. Not parallel: the environment is the process's.
+//
+// faults: F68
 func TestEnvironment(t *testing.T) {
 	t.Setenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "secret")
 	t.Setenv("INPUT_REGISTRY-PASSWORD", "also secret")

@@ -35,6 +35,7 @@ var arrows = map[string][]string{
 	"matrix":    {},
 	"mutants":   {},
 	"load":      {},
+	"faults":    {},
 	"hostile":   {},
 	"container": {},
 	"release":   {},

@@ -138,6 +138,7 @@ func TestNameIsTaken(t *testing.T) {
 	}
 }
 
+// faults: F63
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {

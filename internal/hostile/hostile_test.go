@@ -84,6 +84,7 @@ var kinds = map[string]bound{
 	"big-config":    {why: "The config has", seconds: 20, memory: 300, disk: 10},
 }
 
+// faults: F54 F55 F56 F57 F59
 func TestHostile(t *testing.T) {
 	tools, err := harness.Build(t.Context(), "../..", false)
 	if err != nil {

@@ -21,6 +21,8 @@ const outage = 45 * time.Second
 // TestOutage: a service of Sigstore answers 503 for 45 seconds of real time, from the start or in
 // the middle of signing, and the run waits. In the end there is one log entry per statement, and an
 // independent verifier accepts the signature.
+//
+// faults: F21
 func TestOutage(t *testing.T) {
 	b := &bench{dir: suite.OpenDir(t), images: map[string]testImage{}, cosigns: map[string]*cosign{}}
 	b.tools = suite.Must(harness.Build(t.Context(), root, true))(t)

@@ -14,6 +14,8 @@ import (
 
 // Sizes that would have us read without end are refused, of an image and of one in an index,
 // before its config is asked for.
+//
+// faults: F53
 func TestImplausibleSizes(t *testing.T) {
 	t.Parallel()
 	digest := v1.Hash{Algorithm: "sha256", Hex: strings.Repeat("ab", 32)}

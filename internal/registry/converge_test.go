@@ -77,6 +77,7 @@ func TestConvergeDocument(t *testing.T) {
 	})
 }
 
+// faults: F46
 func TestConvergeWithAnotherWriter(t *testing.T) {
 	t.Parallel()
 	for name, form := range map[string]attest.Form{

@@ -226,6 +226,8 @@ func TestDownloadPartialBlob(t *testing.T) {
 }
 
 // Registries send clients to another host for blobs, which gets no credentials.
+//
+// faults: F36
 func TestDownloadFromAnotherHost(t *testing.T) {
 	t.Parallel()
 	inner := memory(false)
@@ -264,6 +266,7 @@ func TestDownloadFromAnotherHost(t *testing.T) {
 	}
 }
 
+// faults: F39
 func TestDownloadRefuses(t *testing.T) {
 	t.Parallel()
 	idx, common := shared(t)

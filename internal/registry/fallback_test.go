@@ -92,6 +92,8 @@ func fallbackKeepsForeignEntries(t *testing.T) {
 }
 
 // What is not a list of referrers is somebody's and stays as it is.
+//
+// faults: F45
 func TestFallbackRefusesForeignTag(t *testing.T) {
 	t.Parallel()
 	idx := index(entry(t, "linux/amd64"), entry(t, "linux/arm64"))

@@ -247,6 +247,8 @@ func TestFindNothing(t *testing.T) {
 }
 
 // Nothing is signed yet when Find fails, and its messages do not say so.
+//
+// faults: F66
 func TestFindFails(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -15,6 +15,8 @@ import (
 
 // TestLate: an image that was pushed a moment ago is waited for, for long where its digest says
 // that there is one.
+//
+// faults: F37
 func TestLate(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -77,6 +79,8 @@ func spoiled(times int, method, part string, answer http.HandlerFunc) http.Handl
 }
 
 // TestPassing: what registries get wrong for a moment hinders nothing.
+//
+// faults: F34 F40 F41 F42
 func TestPassing(t *testing.T) {
 	t.Parallel()
 	authzd := func(w http.ResponseWriter, _ *http.Request) {

@@ -74,6 +74,7 @@ func isWrite(req *http.Request) bool {
 
 func everything(*http.Request) bool { return true }
 
+// faults: F32 F33
 func TestLogin(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -224,6 +225,8 @@ func basicAuth(username, password string) string {
 }
 
 // Each registry gets its own login and no other's; one without is asked anonymously.
+//
+// faults: F68
 func TestEachRegistryGetsItsLogin(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -72,6 +72,8 @@ func TestCheckPush(t *testing.T) {
 
 // Some registries take uploads on another host. It gets no credentials, and must speak https.
 // Which addresses it may have is tested where the connections are made.
+//
+// faults: F42
 func TestLocationOnAnotherHost(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -111,6 +113,8 @@ func TestLocationOnAnotherHost(t *testing.T) {
 }
 
 // Writes follow redirects within the registry, lead nowhere else and never leave https.
+//
+// faults: F42
 func TestRedirects(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

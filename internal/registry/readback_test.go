@@ -181,6 +181,8 @@ func TestReadBackRepairs(t *testing.T) {
 }
 
 // Who is overwritten again and again reads which tag it is.
+//
+// faults: F50
 func TestReadBackOverwritten(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -195,6 +197,7 @@ func TestReadBackOverwritten(t *testing.T) {
 	})
 }
 
+// faults: F50
 func TestReadBackFails(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -34,6 +34,8 @@ func status(code int) http.HandlerFunc {
 
 // Registries without the referrers API have many ways to say so, and all of them lead to
 // the index under the fallback tag.
+//
+// faults: F43
 func TestWithoutReferrersAPI(t *testing.T) {
 	t.Parallel()
 	quirks := map[string]http.HandlerFunc{
@@ -85,6 +87,8 @@ func TestWithoutReferrersAPI(t *testing.T) {
 }
 
 // The header OCI-Subject without the API says nothing.
+//
+// faults: F44
 func TestSubjectHeaderWithoutAPI(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -104,6 +108,8 @@ func TestSubjectHeaderWithoutAPI(t *testing.T) {
 }
 
 // What does not say that there is no API is no leave to write elsewhere.
+//
+// faults: F43
 func TestReferrersAPIFails(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -133,6 +139,8 @@ func TestReferrersAPIFails(t *testing.T) {
 
 // A registry that has answered once has the API; that it is too busy later does not mean
 // that nothing is there.
+//
+// faults: F43
 func TestReferrersAPIBusy(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

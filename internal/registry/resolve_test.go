@@ -211,6 +211,8 @@ func TestResolveRefuses(t *testing.T) {
 }
 
 // A registry that serves other bytes than the digest says must not get them signed.
+//
+// faults: F39
 func TestResolveWrongBytes(t *testing.T) {
 	t.Parallel()
 	inner := memory(false)

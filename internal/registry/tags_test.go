@@ -301,6 +301,7 @@ func immutable(next http.Handler, status int, code, message string) http.Handler
 	})
 }
 
+// faults: F48
 func TestImmutableTags(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

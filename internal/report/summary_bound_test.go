@@ -35,6 +35,8 @@ func images(t *testing.T, h how) *attest.Result {
 
 // TestSummaryBound: GitHub drops a summary of more than 1 MiB. What has to be left out is cut
 // where it does not hurt, and in whole parts.
+//
+// faults: F62
 func TestSummaryBound(t *testing.T) {
 	t.Parallel()
 	big := &problem.Problem{Code: problem.SBOMFailed, What: "It broke.", Why: "w", Fix: strings.Repeat("x", 2<<20)}

@@ -29,6 +29,7 @@ func commands(output string) []string {
 	return found
 }
 
+// faults: F56
 func TestEscape(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct{ in, want string }{

@@ -111,6 +111,7 @@ func TestSetOutputs(t *testing.T) {
 	}
 }
 
+// faults: F61
 func TestSetOutputsRefuses(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct{ name, value string }{
@@ -306,6 +307,7 @@ func TestLog(t *testing.T) {
 	}
 }
 
+// faults: F61
 func TestCheckFiles(t *testing.T) {
 	t.Parallel()
 	missing := filepath.Join(t.TempDir(), "output")

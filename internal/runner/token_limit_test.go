@@ -13,6 +13,8 @@ import (
 )
 
 // TestIDTokenTakesTooLong: whatever the endpoint does, a minute is enough.
+//
+// faults: F05
 func TestIDTokenTakesTooLong(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -50,6 +52,8 @@ func TestIDTokenTakesTooLong(t *testing.T) {
 }
 
 // TestIDTokenDown: an endpoint that stays down is asked six times, by the transport alone.
+//
+// faults: F02
 func TestIDTokenDown(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

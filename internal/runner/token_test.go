@@ -89,6 +89,7 @@ func (p inProcess) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
+// faults: F03 F04
 func TestIDTokenRetries(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -179,6 +180,7 @@ type failing struct{ err error }
 
 func (f failing) RoundTrip(*http.Request) (*http.Response, error) { return nil, f.err }
 
+// faults: F01
 func TestIDTokenPermission(t *testing.T) {
 	t.Parallel()
 	for _, missing := range []string{"ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"} {
@@ -198,6 +200,8 @@ func TestIDTokenPermission(t *testing.T) {
 }
 
 // TestIDTokenRedirect: the request token is for the host it was given for.
+//
+// faults: F06
 func TestIDTokenRedirect(t *testing.T) {
 	t.Parallel()
 	var reached atomic.Bool

@@ -113,6 +113,8 @@ func zstandard(t *testing.T, content []byte, window int) []byte {
 }
 
 // What an image may not be is refused, in a sentence that names the layer.
+//
+// faults: F54 F55
 func TestChildRefusesImages(t *testing.T) {
 	t.Parallel()
 	fine := tarFile(t, "file", 0)
@@ -190,6 +192,8 @@ func TestChildReadsLayers(t *testing.T) {
 }
 
 // A child that takes too much is ended, and the user reads of what.
+//
+// faults: F54 F58
 func TestCatalogTakesTooMuch(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -370,6 +370,7 @@ func TestCatalog(t *testing.T) {
 	}
 }
 
+// faults: F57 F58 F59
 func TestCatalogFails(t *testing.T) {
 	t.Parallel()
 	const short = 200 * time.Millisecond

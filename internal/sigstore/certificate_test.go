@@ -13,6 +13,8 @@ import (
 )
 
 // TestNoSCT: a certificate without SCT signs nothing.
+//
+// faults: F14
 func TestNoSCT(t *testing.T) {
 	t.Parallel()
 	i := newInstance(t)
@@ -31,6 +33,8 @@ func TestNoSCT(t *testing.T) {
 }
 
 // A certificate for somebody else never reaches the log.
+//
+// faults: F13
 func TestWrongCertificate(t *testing.T) {
 	t.Parallel()
 	mine := token(t, claims(nil))
@@ -69,6 +73,8 @@ func TestWrongCertificate(t *testing.T) {
 
 // TestCertificateOfThePast: one that had ended before the token for it was issued is not
 // signed with, whatever our clock says. The log would take the entry.
+//
+// faults: F15
 func TestCertificateOfThePast(t *testing.T) {
 	t.Parallel()
 	i := newInstance(t)

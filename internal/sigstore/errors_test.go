@@ -66,6 +66,8 @@ func TestServiceErrors(t *testing.T) {
 }
 
 // What the log answers must not end the process.
+//
+// faults: F23
 func TestMalformedEntry(t *testing.T) {
 	t.Parallel()
 	proof := `"inclusionProof":{"logIndex":0,"treeSize":1,"rootHash":"00","hashes":[],"checkpoint":"c"}`
@@ -99,6 +101,8 @@ func TestMalformedEntry(t *testing.T) {
 
 // TestForeignEntry: a log that answers with the entry of something else is not believed,
 // and what was sent to it counts as public.
+//
+// faults: F20
 func TestForeignEntry(t *testing.T) {
 	t.Parallel()
 	i := newInstance(t)

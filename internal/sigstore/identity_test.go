@@ -43,6 +43,7 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+// faults: F07
 func TestCheckRefusesToken(t *testing.T) {
 	t.Parallel()
 	i := newInstance(t)

@@ -81,6 +81,8 @@ func isGet(req *http.Request) bool { return req.Method == http.MethodGet }
 
 // TestLongOutage: the log is away for three quarters of an hour. No certificate is made for it
 // before it is back.
+//
+// faults: F21
 func TestLongOutage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -172,6 +174,8 @@ func TestLostAnswerThenOutage(t *testing.T) {
 
 // TestSilentLog: requests to the log hang beyond the life of a certificate; another one is used
 // then.
+//
+// faults: F21
 func TestSilentLog(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -191,6 +195,8 @@ func TestSilentLog(t *testing.T) {
 }
 
 // TestFulcioOutage: a certificate authority that is away.
+//
+// faults: F12
 func TestFulcioOutage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -204,6 +210,8 @@ func TestFulcioOutage(t *testing.T) {
 }
 
 // TestTimestampOutage: a timestamp authority that is away; nothing else is asked for before.
+//
+// faults: F27
 func TestTimestampOutage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -109,6 +109,8 @@ func TestCancelledInOutage(t *testing.T) {
 }
 
 // TestTokenRefused: Fulcio gets another token, twice.
+//
+// faults: F11
 func TestTokenRefused(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {

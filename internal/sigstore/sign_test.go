@@ -268,6 +268,8 @@ func TestSignHalf(t *testing.T) {
 }
 
 // The log has the entry already, of a request whose answer was lost: it is fetched.
+//
+// faults: F19
 func TestConflict(t *testing.T) {
 	t.Parallel()
 	i := newInstance(t)

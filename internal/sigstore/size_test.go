@@ -26,6 +26,8 @@ func envelopeOf(t *testing.T, encoded int) *attest.Statement {
 
 // TestSize: what the public log would drop without a word is refused before Fulcio or the
 // log is asked, and what it may drop is warned of.
+//
+// faults: F25
 func TestSize(t *testing.T) {
 	t.Parallel()
 	const (
@@ -85,6 +87,8 @@ func TestSize(t *testing.T) {
 }
 
 // TestSizeElsewhere: a log that refuses what it gets is explained by its own words.
+//
+// faults: F25
 func TestSizeElsewhere(t *testing.T) {
 	t.Parallel()
 	i := newInstance(t)

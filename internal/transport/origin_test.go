@@ -31,6 +31,7 @@ func redirects(asked *atomic.Int32, status int, urls ...string) roundTripper {
 	}
 }
 
+// faults: F35
 func TestRedirects(t *testing.T) {
 	t.Parallel()
 	const registry, cdn = "https://registry.test/v2/", "https://cdn.test/"
@@ -81,6 +82,8 @@ func TestRedirects(t *testing.T) {
 
 // TestAddresses: a server that is not in a private network sends nobody there, by address or
 // by name; one that is there may.
+//
+// faults: F35
 func TestAddresses(t *testing.T) {
 	t.Parallel()
 	var reached atomic.Int32

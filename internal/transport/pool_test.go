@@ -8,6 +8,7 @@ import (
 	"testing"
 )
 
+// faults: F35
 func TestRefuses(t *testing.T) {
 	t.Parallel()
 	outside, inside := origin{"https", "ghcr.io"}, origin{"https", "registry.corp.example:8443"}
@@ -47,6 +48,8 @@ func TestRefuses(t *testing.T) {
 
 // TestProxy: the proxy is asked for names, and it may be in the private network; an address
 // that is written as such is refused before.
+//
+// faults: F65
 func TestProxy(t *testing.T) {
 	t.Parallel()
 	sent := errors.New("sent to the proxy")

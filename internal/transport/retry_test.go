@@ -19,6 +19,8 @@ import (
 )
 
 // TestRetryAfterSlowsAll: what one request is told, all others to that host keep to.
+//
+// faults: F09 F22 F40
 func TestRetryAfterSlowsAll(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -44,6 +44,8 @@ func stopAfter(t *testing.T, method string, status int, took time.Duration) (att
 
 // TestSettles: what changes something has a moment for its answer when the run is stopped,
 // what reads has none, and nothing is tried again.
+//
+// faults: F64
 func TestSettles(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -80,6 +82,8 @@ func TestSettles(t *testing.T) {
 }
 
 // TestNothingBeginsAfterTheEnd: no request is sent once the run is stopped.
+//
+// faults: F64
 func TestNothingBeginsAfterTheEnd(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancelCause(t.Context())

@@ -170,6 +170,8 @@ func TestRetries(t *testing.T) {
 }
 
 // TestConnectionFailure: what goes wrong on the way comes back as it is.
+//
+// faults: F10 F67
 func TestConnectionFailure(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
