@@ -80,7 +80,7 @@ func stopped(ctx context.Context, err error) error {
 }
 
 func (p *publication) use(ctx context.Context, s service) error {
-	defer p.job.Step(s.title)()
+	defer p.job.Step(s.title, nil)()
 	return s.use(ctx)
 }
 

@@ -19,7 +19,8 @@ func (p *Pipeline) attach(ctx context.Context, req Request, res *Result) {
 	if !res.alive() {
 		return
 	}
-	defer p.Progress.Step("Attach, read back and verify")()
+	ctx, done := p.step(ctx, "Attach, read back and verify")
+	defer done()
 	res.each(ctx, func(s *Seal) error {
 		err := p.store(ctx, req, s)
 		if err == nil {

@@ -17,7 +17,8 @@ func (p *Pipeline) catalog(ctx context.Context, req Request, res *Result) {
 	if !req.SBOM || !res.alive() {
 		return
 	}
-	defer p.Progress.Step("Generate SBOM")()
+	ctx, done := p.step(ctx, "Generate SBOM")
+	defer done()
 	known := map[string]*SBOM{} // by digest: the same image may be in several repositories
 	res.each(ctx, func(s *Seal) error {
 		sboms, err := p.catalogImages(ctx, req, s.Subject, known)
@@ -50,6 +51,7 @@ func (p *Pipeline) catalogImages(ctx context.Context, req Request, subject *Subj
 			return nil, err
 		}
 	}
+	Advance(ctx, Platforms, 0, int64(len(wanted)))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(maxCatalogs)
 	for i, img := range subject.Images {
@@ -94,6 +96,7 @@ func (p *Pipeline) catalogOne(ctx context.Context, req Request, img Image) (doc 
 	if doc.Packages == 0 && !req.AllowEmptySBOM {
 		return nil, emptySBOM(img)
 	}
+	Advance(ctx, Platforms, 1, 0)
 	p.Log.InfoContext(ctx, did+img.Platform.String(), slog.String("digest", img.Ref.DigestStr()),
 		slog.Int("packages", doc.Packages), slog.Int("bytes", size(doc)), took(start))
 	return doc, nil

@@ -78,9 +78,10 @@ type Attacher interface {
 	ReadBack(ctx context.Context, repo name.Repository, attachments []*Attachment) ([]Stored, error)
 }
 
-// Progress opens a named section of the job log; the returned func closes it.
+// Progress opens a named section of the job log; the returned func closes it. far says how far
+// the section is, in any moment until then; nil where that cannot be said.
 type Progress interface {
-	Step(title string) (done func())
+	Step(title string, far func() string) (done func())
 }
 
 // Reference is one image to seal.
@@ -183,7 +184,7 @@ func (r *Result) alive() bool {
 // identify finds out who signs, and for which verifiers. Without a token, nothing is left
 // to do but a dry run: pull requests from forks have none.
 func (p *Pipeline) identify(ctx context.Context, req *Request, res *Result) error {
-	defer p.Progress.Step("Check permissions")()
+	defer p.Progress.Step("Check permissions", nil)()
 
 	identity, format, err := p.Signer.Check(ctx)
 	if err != nil {

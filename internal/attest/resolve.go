@@ -16,7 +16,7 @@ import (
 // wrong with one of them is in its Seal.
 func (p *Pipeline) resolve(ctx context.Context, req Request, res *Result) error {
 	refused := p.checkPush(ctx, req)
-	defer p.Progress.Step("Resolve")()
+	defer p.Progress.Step("Resolve", nil)()
 	for _, image := range req.Images {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -39,7 +39,7 @@ func (p *Pipeline) resolve(ctx context.Context, req Request, res *Result) error 
 
 // checkPush asks each repository once whether we may push, and returns the refusals.
 func (p *Pipeline) checkPush(ctx context.Context, req Request) map[name.Repository]error {
-	defer p.Progress.Step("Check the right to push")()
+	defer p.Progress.Step("Check the right to push", nil)()
 	asked := map[name.Repository]error{}
 	for _, image := range req.Images {
 		repo := image.Ref.Context()

@@ -19,7 +19,7 @@ func (p *Pipeline) reuse(ctx context.Context, req Request, res *Result) {
 	if !res.alive() {
 		return
 	}
-	defer p.Progress.Step("Look for what is sealed already")()
+	defer p.Progress.Step("Look for what is sealed already", nil)()
 	res.each(ctx, func(s *Seal) error {
 		start := time.Now()
 		for _, m := range s.Subject.toSign(req) {

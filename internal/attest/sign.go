@@ -13,7 +13,8 @@ func (p *Pipeline) sign(ctx context.Context, req Request, res *Result) {
 	if !res.alive() {
 		return
 	}
-	defer p.Progress.Step("Sign and log")()
+	ctx, done := p.step(ctx, "Sign and log")
+	defer done()
 	signed := map[string]*Bundle{} // by what they say: images of one run may share a platform
 	res.each(ctx, func(s *Seal) error {
 		start := time.Now()
@@ -57,6 +58,7 @@ func (p *Pipeline) signMissing(ctx context.Context, statements []*Statement) (ma
 	if len(statements) == 0 {
 		return made, nil
 	}
+	Advance(ctx, Logged, 0, int64(len(statements)))
 	bundles, err := p.Signer.Sign(ctx, statements)
 	for _, b := range bundles {
 		made[b.Statement] = b

@@ -60,7 +60,7 @@ func (v *Verification) Run(ctx context.Context, req VerifyRequest) ([]*Verdict, 
 }
 
 func (v *Verification) loadTrust(ctx context.Context) error {
-	defer v.Progress.Step("Load the trust root")()
+	defer v.Progress.Step("Load the trust root", nil)()
 	start := time.Now()
 	if err := v.Trust.Load(ctx); err != nil {
 		return fmt.Errorf("load trust root: %w", err)
@@ -71,7 +71,7 @@ func (v *Verification) loadTrust(ctx context.Context) error {
 
 // resolve pins each reference to its digest. From here no request uses a tag.
 func (v *Verification) resolve(ctx context.Context, req VerifyRequest) []*Verdict {
-	defer v.Progress.Step("Resolve")()
+	defer v.Progress.Step("Resolve", nil)()
 	var verdicts []*Verdict
 	known := map[string]*Verdict{} // by repository@digest
 	for _, image := range req.Images {
@@ -99,7 +99,7 @@ func (v *Verification) resolve(ctx context.Context, req VerifyRequest) []*Verdic
 }
 
 func (v *Verification) judgeAll(ctx context.Context, req VerifyRequest, verdicts []*Verdict) {
-	defer v.Progress.Step("Verify")()
+	defer v.Progress.Step("Verify", nil)()
 	for _, verdict := range verdicts {
 		if verdict.Err == nil && ctx.Err() == nil {
 			verdict.Err = v.judge(ctx, req, verdict)

@@ -165,7 +165,7 @@ func (w *world) Index(subject *attest.Subject, platforms []*attest.SBOM) (*attes
 }
 
 // Step counts as a call, so that sections which stay open are seen.
-func (w *world) Step(title string) func() {
+func (w *world) Step(title string, _ func() string) func() {
 	_ = w.call("# %s", title)
 	return func() { _ = w.call("#end") }
 }

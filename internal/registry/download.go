@@ -7,8 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"net"
-	"os"
-	"path/filepath"
+	"syscall"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
@@ -31,29 +30,61 @@ func (c *Client) Download(ctx context.Context, images []attest.Image, dir string
 	if err != nil {
 		return fmt.Errorf("open layout: %w", err)
 	}
-	for _, img := range images {
-		s, err := c.reader(ctx, img.Ref.Context())
-		if err != nil {
+	opened := make([]v1.Image, len(images))
+	for i, img := range images {
+		if opened[i], err = c.open(ctx, img); err != nil {
 			return err
 		}
-		var remoteImage v1.Image
-		err = present(ctx, lateWaits, func() (err error) {
-			remoteImage, err = remote.Image(img.Ref, s.remote(ctx)...)
+	}
+	wanted, err := measure(opened, path)
+	if err != nil {
+		return err
+	}
+	if err := wanted.fits(dir); err != nil {
+		return err
+	}
+	attest.Advance(ctx, attest.Downloaded, 0, wanted.bytes)
+	attest.Advance(ctx, attest.Layers, 0, wanted.layers)
+	for i, img := range images {
+		if err := c.copyTo(ctx, path, img, opened[i]); err != nil {
 			return err
-		})
-		if err != nil {
-			return c.explainImage(err, img.Ref)
 		}
-		if err := plausible(remoteImage, img.Ref); err != nil {
-			return err
-		}
-		layers, err := s.missing(ctx, remoteImage, path)
-		if err != nil {
-			return c.explainImage(err, img.Ref)
-		}
-		if err := appendImage(ctx, path, withLayers{remoteImage, layers}); err != nil {
-			return c.explainImage(fmt.Errorf("copy %s: %w", img.Platform, err), img.Ref)
-		}
+	}
+	return nil
+}
+
+// open reads the manifest of an image.
+func (c *Client) open(ctx context.Context, img attest.Image) (opened v1.Image, err error) {
+	s, err := c.reader(ctx, img.Ref.Context())
+	if err != nil {
+		return nil, err
+	}
+	err = present(ctx, lateWaits, func() (err error) {
+		opened, err = remote.Image(img.Ref, s.remote(ctx)...)
+		return err
+	})
+	if err != nil {
+		return nil, c.explainImage(err, img.Ref)
+	}
+	return opened, plausible(opened, img.Ref)
+}
+
+// copyTo copies what the layout lacks of an image.
+func (c *Client) copyTo(ctx context.Context, path layout.Path, img attest.Image, opened v1.Image) error {
+	s, err := c.reader(ctx, img.Ref.Context())
+	if err != nil {
+		return err
+	}
+	layers, err := s.missing(ctx, opened, path)
+	if err != nil {
+		return c.explainImage(err, img.Ref)
+	}
+	err = appendImage(ctx, path, withLayers{opened, layers})
+	switch {
+	case errors.Is(err, syscall.ENOSPC):
+		return noRoom("It became full while the layers were written to "+string(path)+".", err)
+	case err != nil:
+		return c.explainImage(fmt.Errorf("copy %s: %w", img.Platform, err), img.Ref)
 	}
 	return nil
 }
@@ -109,8 +140,7 @@ func (s *session) missing(ctx context.Context, img v1.Image, path layout.Path) (
 		if err != nil {
 			return nil, err
 		}
-		blob, err := os.Stat(filepath.Join(string(path), "blobs", digest.Algorithm, digest.Hex))
-		if err != nil || blob.Size() != size {
+		if !has(path, digest, size) {
 			out = append(out, s.resume(ctx, layer, manifest.Layers[i]))
 		}
 	}

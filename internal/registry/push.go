@@ -14,6 +14,7 @@ import (
 	remotetransport "github.com/google/go-containerregistry/pkg/v1/remote/transport"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
+	"seal-image/internal/attest"
 	"seal-image/internal/transport"
 )
 
@@ -125,7 +126,15 @@ func (s *session) upload(ctx context.Context, digest v1.Hash, blob []byte) error
 		return err
 	}
 	req.Header.Set("Content-Type", "application/octet-stream")
-	_, err = s.do(req, http.StatusCreated)
+	return s.put(req, http.StatusCreated)
+}
+
+// put stores something.
+func (s *session) put(req *http.Request, accepted ...int) error {
+	_, err := s.do(req, accepted...)
+	if err == nil {
+		attest.Advance(req.Context(), attest.Uploads, 1, 0)
+	}
 	return err
 }
 
@@ -137,8 +146,7 @@ func (s *session) putManifest(ctx context.Context, identifier string, mediaType 
 	}
 	req.Header.Set("Content-Type", string(mediaType))
 	// 200 and 202 are not in the specification; registries in the wild answer them.
-	_, err = s.do(req, http.StatusCreated, http.StatusOK, http.StatusAccepted)
-	return err
+	return s.put(req, http.StatusCreated, http.StatusOK, http.StatusAccepted)
 }
 
 // exists reports whether there is a manifest. Those who clean up delete what has no tag, and

@@ -16,6 +16,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
+	"seal-image/internal/attest"
 	httpstack "seal-image/internal/transport"
 )
 
@@ -33,6 +34,7 @@ type resumed struct {
 	v1.Layer
 	open func(from int64) (io.ReadCloser, int64, error)
 	wait func(d time.Duration) error
+	tell func(bytes, layers int64)
 	hash v1.Hash
 	size int64
 }
@@ -52,6 +54,10 @@ func (s *session) resume(ctx context.Context, layer v1.Layer, d v1.Descriptor) v
 		Layer: layer, hash: d.Digest, size: d.Size,
 		open: func(from int64) (io.ReadCloser, int64, error) { return s.openBlob(ctx, d, from) },
 		wait: func(d time.Duration) error { return httpstack.Wait(ctx, d) },
+		tell: func(bytes, layers int64) {
+			attest.Advance(ctx, attest.Downloaded, bytes, 0)
+			attest.Advance(ctx, attest.Layers, layers, 0)
+		},
 	}
 }
 
@@ -131,6 +137,7 @@ func (d *download) next(p []byte) (int, error) {
 	if d.read += int64(n); d.read > d.layer.size {
 		return 0, errTooLong
 	}
+	d.layer.tell(int64(n), 0)
 	return n, err
 }
 
@@ -180,6 +187,7 @@ func (d *download) check() error {
 	if got := hex.EncodeToString(d.sum.Sum(nil)); got != d.layer.hash.Hex {
 		return fmt.Errorf("the registry serves sha256:%s for %s", got, d.layer.hash)
 	}
+	d.layer.tell(0, 1)
 	return io.EOF
 }
 

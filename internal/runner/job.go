@@ -88,12 +88,15 @@ type Timing struct {
 	Took time.Duration
 }
 
-// Step opens a section of the log; the returned func closes it. Sections do not nest.
-func (j *Job) Step(title string) (done func()) {
+// Step opens a section of the log; the returned func closes it. Sections do not nest. While it
+// is open, a line every 15 s says how far it is; far may be nil, and is called at any moment.
+func (j *Job) Step(title string, far func() string) (done func()) {
 	j.step = title
 	j.action.Group(Escape(title))
 	start := time.Now()
+	stop := j.heartbeat(title, far)
 	return func() {
+		stop()
 		j.took = append(j.took, Timing{Step: title, Took: time.Since(start)})
 		j.action.EndGroup()
 	}

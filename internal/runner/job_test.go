@@ -189,7 +189,7 @@ func TestFinish(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			job, log, _ := newJob(t, tt.env)
-			job.Step("Resolve ::x::")()
+			job.Step("Resolve ::x::", nil)()
 			log.Reset()
 			if got := job.Finish(tt.err); got != tt.status {
 				t.Errorf("Finish = %d, want %d", got, tt.status)
@@ -214,7 +214,7 @@ func TestWarn(t *testing.T) {
 	t.Parallel()
 	evil := "bad\n::add-mask::x\r##[group]y"
 	job, log, _ := newJob(t, nil)
-	job.Step("Upload")()
+	job.Step("Upload", nil)()
 	log.Reset()
 	job.Warn(&problem.Problem{Code: problem.ArtifactFailed, What: "What " + evil, Why: "Why.", Fix: "Write\n  " + evil, Err: errors.New(evil)})
 	golden.Compare(t, "finish/warning.txt", log.String())
@@ -226,7 +226,7 @@ func TestWarn(t *testing.T) {
 func TestStep(t *testing.T) {
 	t.Parallel()
 	job, log, _ := newJob(t, nil)
-	done := job.Step("Resolve a\n::error::b 50 %")
+	done := job.Step("Resolve a\n::error::b 50 %", nil)
 	job.Log().Info("inside")
 	done()
 	want := "::group::Resolve a\\n::error::b 50 %25\ninside\n::endgroup::\n"
@@ -235,16 +235,45 @@ func TestStep(t *testing.T) {
 	}
 }
 
+// TestHeartbeat: a step that takes long says every 15 s how far it is, and a short one nothing.
+func TestHeartbeat(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		job, log, _ := newJob(t, nil)
+		step := func(title string, took time.Duration, far func() string) {
+			defer job.Step(title, far)()
+			time.Sleep(took)
+		}
+		start := time.Now()
+		step("Short", 14*time.Second, nil)
+		step("Download\n::error::x", 46*time.Second, func() string {
+			return fmt.Sprintf("%.0f of 60 MiB", time.Since(start).Seconds())
+		})
+		step("Check", 31*time.Second, func() string { return "" })
+		time.Sleep(time.Hour) // a step that is over says nothing
+		want := "::group::Short\n::endgroup::\n::group::Download\\n::error::x\n" +
+			"Download\\n::error::x: 15s so far, 29 of 60 MiB\nDownload\\n::error::x: 30s so far, 44 of 60 MiB\nDownload\\n::error::x: 45s so far, 59 of 60 MiB\n::endgroup::\n" +
+			"::group::Check\nCheck: 15s so far\nCheck: 30s so far\n::endgroup::\n"
+		if diff := cmp.Diff(want, log.String()); diff != "" {
+			t.Errorf("log (-want +got):\n%s", diff)
+		}
+	})
+}
+
 func TestTimings(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		job, _, _ := newJob(t, nil)
+		var open func()
+		defer func() { open() }()
 		for i, title := range []string{"Resolve", "Attach", "open"} {
-			done := job.Step(title)
+			done := job.Step(title, nil)
 			time.Sleep(time.Duration(i+1) * time.Second)
-			if title != "open" {
-				done()
+			if title == "open" {
+				open = done
+				continue
 			}
+			done()
 		}
 		want := []runner.Timing{{Step: "Resolve", Took: time.Second}, {Step: "Attach", Took: 2 * time.Second}}
 		if diff := cmp.Diff(want, job.Timings()); diff != "" {

@@ -102,6 +102,9 @@ func (s *Signer) sign(ctx context.Context, services *services, b *batch) error {
 			if isOutage(errs[i]) {
 				b.failures[i]++
 			}
+			if b.bundles[i] != nil {
+				attest.Advance(ctx, attest.Logged, 1, 0)
+			}
 			return nil
 		})
 	}
