@@ -48,7 +48,7 @@ func (p *Pipeline) attachTo(ctx context.Context, req Request, subject *Subject, 
 		return nil
 	}
 	start := time.Now()
-	err := attaching.spend(ctx, subject.Manifest, func(ctx context.Context) error {
+	err := attaching.forEach(len(planned)).spend(ctx, subject.Manifest, func(ctx context.Context) error {
 		return p.Attacher.Attach(ctx, subject.Ref.Context(), planned)
 	})
 	for _, a := range planned {
@@ -115,7 +115,7 @@ func (p *Pipeline) readBack(ctx context.Context, subject *Subject, planned []*At
 		return nil
 	}
 	var stored []Stored
-	err := readingBack.spend(ctx, subject.Manifest, func(ctx context.Context) (err error) {
+	err := readingBack.forEach(len(attachments)).spend(ctx, subject.Manifest, func(ctx context.Context) (err error) {
 		stored, err = p.Attacher.ReadBack(ctx, subject.Ref.Context(), attachments)
 		return err
 	})

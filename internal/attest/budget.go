@@ -23,6 +23,17 @@ var (
 	readingBack = budget{5 * time.Minute, "To read back what belongs to", problem.ReadBackMissing}
 )
 
+// perAttachment is what each may take where there are so many that the limit of the stage would be
+// too short: a platform has up to four, each of some requests, and a registry may be far away.
+const perAttachment = 10 * time.Second
+
+// forEach is the budget for a number of attachments, in whole minutes.
+func (b budget) forEach(attachments int) budget {
+	needs := time.Duration(attachments) * perAttachment
+	b.limit = max(b.limit, (needs + time.Minute - 1).Truncate(time.Minute))
+	return b
+}
+
 // errSpent is a budget that is used up.
 var errSpent = errors.New("there is no time left for it")
 

@@ -2,11 +2,13 @@ package attest_test
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"seal-image/internal/attest"
 	"seal-image/internal/problem"
 )
 
@@ -52,6 +54,32 @@ func TestBudgets(t *testing.T) {
 				}
 				if p := run(c.limit+time.Second, nil); p != nil {
 					t.Errorf("without a failure: %+v", p)
+				}
+			})
+		})
+	}
+}
+
+// TestBudgetOfMany: what belongs to many platforms may take longer.
+func TestBudgetOfMany(t *testing.T) {
+	t.Parallel()
+	images := make([]attest.Image, 15)
+	for i := range images {
+		images[i] = image(strconv.FormatInt(int64(i), 16), "arm"+strconv.Itoa(i))
+	}
+	for call, limit := range map[string]time.Duration{"attach": 11 * time.Minute, "read-back": 11 * time.Minute} { // 16 digests with 4 each, and 10 s for each
+		t.Run(call, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				for takes, late := range map[time.Duration]bool{limit - time.Second: false, limit + time.Second: true} {
+					w := newWorld(index(images...))
+					w.on[call] = func() { time.Sleep(takes) }
+					w.fail[call] = errors.New("the registry answered 503")
+					_, err := w.runWith(t.Context(), t, nil)
+					p := problem.From(err)
+					if strings.HasSuffix(p.What, " took longer than 11 minutes.") != late {
+						t.Errorf("after %s: %s", takes, p.What)
+					}
 				}
 			})
 		})
