@@ -3,6 +3,7 @@ package sigstore
 import (
 	"context"
 	"errors"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -15,8 +16,8 @@ const maxSigning = 6
 
 // Sign implements [attest.Signer]. When one statement fails, the others are finished all
 // the same: their entries may be in the log already, and the caller must learn of them. What
-// an outage has kept from the log is signed when that is over, with a new token, key and
-// certificate if they have become old.
+// an outage has kept from the log is signed when that is over, and what a slow log has not
+// taken in the life of a key is signed with the next.
 func (s *Signer) Sign(ctx context.Context, statements []*attest.Statement) ([]*attest.Bundle, error) {
 	services, err := s.load(ctx)
 	if err != nil {
@@ -33,6 +34,8 @@ func (s *Signer) Sign(ctx context.Context, statements []*attest.Statement) ([]*a
 			s.patience.over(ctx)
 		}
 		switch {
+		case err == nil && len(b.public()) < len(statements):
+			continue // the key has become old
 		case !isOutage(err) || ctx.Err() != nil:
 			return b.public(), err
 		case b.hopeless(services):
@@ -93,10 +96,15 @@ func (s *Signer) sign(ctx context.Context, services *services, b *batch) error {
 	errs := make([]error, len(b.statements))
 	var group errgroup.Group
 	group.SetLimit(maxSigning)
+	first := true // it is tried whatever the age of the key, so that each key does something
 	for i, st := range b.statements {
 		if b.bundles[i] != nil {
 			continue
 		}
+		if !first && time.Since(key.since) > keyLife {
+			break
+		}
+		first = false
 		group.Go(func() error {
 			b.bundles[i], errs[i] = s.signOne(ctx, services, key, st)
 			if isOutage(errs[i]) {
