@@ -16,7 +16,8 @@ import (
 )
 
 const (
-	// maxAttempts and the waits give 3 to 18 s, by chance, before a service counts as down.
+	// maxAttempts and the waits give 3 to 18 s, by chance, before a service counts as down, and
+	// 23 s where all have to wait.
 	maxAttempts = 6
 	// waitMin is before every attempt but the first. A random part is added, whose bound
 	// doubles each time and starts with as much.
@@ -57,7 +58,7 @@ func (s *Stack) persist(req *http.Request) (*http.Response, error) {
 		}
 		wait := backOff(attempt)
 		if err == nil {
-			if s.pauses.note(req.URL.Host, resp) {
+			if s.pauses.note(req.URL.Host, resp, wait) {
 				wait = 0
 			}
 			err = status(resp, req)
@@ -176,20 +177,22 @@ func interrupted(cause, last error) error {
 	return fmt.Errorf("%w; before that: %w", cause, last)
 }
 
-// pauses are for what hosts have asked by Retry-After. All requests to a host wait, not only
-// the one that was answered so.
+// pauses are for what hosts have asked by Retry-After, or by 429 alone. All requests to a host
+// wait, not only the one that was answered so.
 type pauses struct {
 	mu    sync.Mutex
 	until map[string]time.Time // by host
 }
 
-// note takes down what resp asks for, and reports whether it does.
-func (p *pauses) note(host string, resp *http.Response) bool {
-	wait := retryAfter(resp.Header.Get("Retry-After"))
-	if wait <= 0 {
+// note takes down what resp asks for, and reports whether it does. A host that says that it is
+// asked too often, and not for how long to leave it, is left alone for the wait.
+func (p *pauses) note(host string, resp *http.Response, wait time.Duration) bool {
+	if asked := retryAfter(resp.Header.Get("Retry-After")); asked > 0 {
+		wait = min(asked, maxRetryAfter)
+	} else if resp.StatusCode != http.StatusTooManyRequests {
 		return false
 	}
-	end := time.Now().Add(min(wait, maxRetryAfter))
+	end := time.Now().Add(wait)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if end.After(p.until[host]) {

@@ -52,6 +52,37 @@ func TestRetryAfterSlowsAll(t *testing.T) {
 	})
 }
 
+// TestTooManySlowsAll: a host that answers 429, and does not say for how long, is left alone for a
+// moment by all; one that answers 503 is not.
+func TestTooManySlowsAll(t *testing.T) {
+	t.Parallel()
+	for status, waits := range map[int]bool{http.StatusTooManyRequests: true, http.StatusServiceUnavailable: false} {
+		synctest.Test(t, func(t *testing.T) {
+			var attempts atomic.Int32
+			start := time.Now()
+			var second time.Duration
+			c := inProcess(func(attempt int, w http.ResponseWriter, r *http.Request) error {
+				if attempt == 1 {
+					w.WriteHeader(status)
+				}
+				if r.URL.Path == "/second" {
+					second = time.Since(start)
+				}
+				return nil
+			}).client(&attempts)
+			var all sync.WaitGroup
+			for _, path := range []string{"/first", "/second"} {
+				all.Go(func() { get(t, c, "https://log.test"+path) })
+				synctest.Wait() // the first has its answer
+			}
+			all.Wait()
+			if waited := second >= 500*time.Millisecond; waited != waits {
+				t.Errorf("after %d another request waited for %s", status, second)
+			}
+		})
+	}
+}
+
 func get(t *testing.T, c *http.Client, url string) {
 	t.Helper()
 	resp, err := c.Do(request(t, http.MethodGet, url, nil))

@@ -116,9 +116,9 @@ func TestRetries(t *testing.T) {
 	}{
 		"good":                    {server: status(200), attempts: 1, status: 200},
 		"503 twice":               {server: status(503, 503, 200), attempts: 3, status: 200, least: time.Second, most: 2500 * time.Millisecond},
-		"429":                     {server: status(429, 200), attempts: 2, status: 200, least: 500 * time.Millisecond, most: time.Second},
+		"429":                     {server: status(429, 200), attempts: 2, status: 200, least: 500 * time.Millisecond, most: 2 * time.Second},
 		"500 for ever":            {server: status(500), attempts: 6, status: 500, failed: true, least: 2500 * time.Millisecond, most: 18 * time.Second},
-		"429 for ever":            {server: status(429), attempts: 6, status: 429, failed: true, least: 2500 * time.Millisecond, most: 18 * time.Second},
+		"429 for ever":            {server: status(429), attempts: 6, status: 429, failed: true, least: 2500 * time.Millisecond, most: 23 * time.Second},
 		"Retry-After":             {server: header("7", 503, 200), attempts: 2, status: 200, least: 7 * time.Second, most: 8 * time.Second},
 		"Retry-After of an hour":  {server: header("3600", 429, 200), attempts: 2, status: 200, least: time.Minute, most: 61 * time.Second},
 		"Retry-After in the past": {server: header("Mon, 01 Jan 1990 00:00:00 GMT", 503, 200), attempts: 2, status: 200, least: 500 * time.Millisecond, most: time.Second},
