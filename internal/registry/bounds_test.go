@@ -2,6 +2,7 @@ package registry_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -52,5 +53,32 @@ func TestImplausibleSizes(t *testing.T) {
 			}}
 			goldenProblem(t, name, client(network).Download(t.Context(), []attest.Image{img}, t.TempDir()))
 		})
+	}
+}
+
+// TestIndexOfItself: no index has its own digest in it. A registry that serves the same index for
+// each that is in it is asked for one, and refused.
+//
+// faults: F53
+func TestIndexOfItself(t *testing.T) {
+	t.Parallel()
+	digest := v1.Hash{Algorithm: "sha256", Hex: strings.Repeat("ab", 32)}
+	raw := fmt.Appendf(nil, `{"schemaVersion":2,"mediaType":%q,"manifests":[{"mediaType":%q,"digest":%q,"size":%d}]}`, ociIndex, ociIndex, digest, 300)
+	asked := 0
+	network := inProcess{before(memory(false), func(w http.ResponseWriter, req *http.Request) bool {
+		if !strings.Contains(req.URL.Path, "/manifests/") {
+			return false
+		}
+		if strings.HasSuffix(req.URL.Path, digest.String()) {
+			asked++
+		}
+		w.Header().Set("Content-Type", ociIndex)
+		_, _ = w.Write(raw)
+		return true
+	})}
+	_, err := client(network).Resolve(t.Context(), reference(t, repository+":v1"), v1.Hash{}, nil)
+	goldenProblem(t, "index-of-itself", err)
+	if asked != 1 {
+		t.Errorf("it was asked %d times", asked)
 	}
 }

@@ -50,6 +50,8 @@ func (l *late) another(req *http.Request) {
 
 // TestNothingStale: what was merged before another run has stored its own is not written after
 // that, whatever has held us up.
+//
+// faults: F46
 func TestNothingStale(t *testing.T) {
 	t.Parallel()
 	for form, name := range map[attest.Form]string{attest.FormBundle: "fallback", attest.FormAtt: "att", attest.FormSig: "sig"} {
@@ -87,6 +89,8 @@ func TestNothingStale(t *testing.T) {
 
 // TestNothingStaleAfterSlowUpload: blobs that take long to store are stored before the tag is read
 // for the last time.
+//
+// faults: F46
 func TestNothingStaleAfterSlowUpload(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
