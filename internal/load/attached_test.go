@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"seal-image/internal/suite"
@@ -33,23 +34,23 @@ func attached(t *testing.T, ref name.Digest) map[string]map[string]bool {
 		found[place] = map[string]bool{}
 	}
 	tag := strings.Replace(ref.DigestStr(), ":", "-", 1)
-	readBundles(t, ref.Context().Tag(tag), found)
+	readBundles(t, ref, found)
 	readTag(t, ref.Context().Tag(tag+".sig"), found[signatureTag])
 	readTag(t, ref.Context().Tag(tag+".att"), found[documentTag])
 	return found
 }
 
-// readBundles reads every bundle of the index that stands in for the referrers API.
-func readBundles(t *testing.T, tag name.Tag, found map[string]map[string]bool) {
+// readBundles reads every bundle that the referrers API lists, or the index that stands in for it.
+func readBundles(t *testing.T, ref name.Digest, found map[string]map[string]bool) {
 	t.Helper()
-	index := suite.Must(remote.Index(tag, remote.WithContext(t.Context())))(t)
+	index := suite.Must(remote.Referrers(ref, remote.WithContext(t.Context())))(t)
 	for _, d := range suite.Must(index.IndexManifest())(t).Manifests {
-		place, owner := readBundle(t, tag.Context().Digest(d.Digest.String()))
+		place, owner := readBundle(t, ref.Context().Digest(d.Digest.String()))
 		found[place][owner] = true
 	}
 }
 
-func readBundle(t *testing.T, ref name.Digest) (place, owner string) {
+func readBundle(t *testing.T, ref name.Digest, options ...remote.Option) (place, owner string) {
 	t.Helper()
 	var bundle struct {
 		Material struct {
@@ -61,7 +62,7 @@ func readBundle(t *testing.T, ref name.Digest) (place, owner string) {
 			Payload []byte `json:"payload"`
 		} `json:"dsseEnvelope"`
 	}
-	unmarshal(t, suite.OnlyLayer(t, ref), &bundle)
+	unmarshal(t, suite.OnlyLayer(t, ref, options...), &bundle)
 	var statement struct {
 		PredicateType string `json:"predicateType"`
 	}
@@ -81,13 +82,22 @@ func readBundle(t *testing.T, ref name.Digest) (place, owner string) {
 func readTag(t *testing.T, tag name.Tag, found map[string]bool) {
 	t.Helper()
 	image := suite.Must(remote.Image(tag, remote.WithContext(t.Context())))(t)
-	for _, layer := range suite.Must(image.Manifest())(t).Layers {
+	for _, owner := range owners(t, tag, suite.Must(image.Manifest())(t)) {
+		found[owner] = true
+	}
+}
+
+// owners are whose certificates the layers below a tag of cosign's have, layer by layer.
+func owners(t *testing.T, tag name.Tag, manifest *v1.Manifest) (out []string) {
+	t.Helper()
+	for _, layer := range manifest.Layers {
 		block, _ := pem.Decode([]byte(layer.Annotations["dev.sigstore.cosign/certificate"]))
 		if block == nil {
 			t.Fatalf("a layer of %s has no certificate", tag)
 		}
-		found[subject(t, block.Bytes)] = true
+		out = append(out, subject(t, block.Bytes))
 	}
+	return out
 }
 
 // subject is the identity that a certificate of Fulcio names.

@@ -26,18 +26,19 @@ const kind = "single"
 
 // bench is what the test works with.
 type bench struct {
-	dir    string
-	tools  *harness.Tools
-	action string
-	job    *harness.Job
-	digest string // of the image
-	sbom   []byte
+	dir     string
+	tools   *harness.Tools
+	action  string
+	sandbox *harness.Sandbox
+	job     *harness.Job // the first of the sandbox
+	digest  string       // of the image
+	sbom    []byte
 }
 
 func newBench(t *testing.T) *bench {
 	t.Helper()
 	b := &bench{dir: suite.OpenDir(t)}
-	b.tools = suite.Must(harness.Build(t.Context(), root, false))(t)
+	b.tools = suite.Must(harness.Build(t.Context(), root, true))(t)
 	b.action = suite.Must(harness.BuildAction(t.Context(), root))(t)
 	// Listing the packages would take most of the time, and is not what is tested.
 	b.sbom = suite.Must(os.ReadFile("testdata/sbom.spdx.json"))(t)
@@ -49,7 +50,8 @@ func newBench(t *testing.T) *bench {
 		t.Fatal(err)
 	}
 	b.digest = image.Digest
-	b.job = suite.Start(t, b.tools).First
+	b.sandbox = suite.Start(t, b.tools)
+	b.job = b.sandbox.First
 	return b
 }
 

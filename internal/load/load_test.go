@@ -29,19 +29,20 @@ const (
 func TestLoad(t *testing.T) {
 	b := newBench(t)
 	for i := range rounds {
-		b.round(t, i+1)
+		b.round(t, i+1, "registry_without_referrers", b.job.RegistryNoReferrers)
 	}
+	b.round(t, rounds+1, "registry", b.job.Registry) // where only cosign's tags are shared
 }
 
-func (b *bench) round(t *testing.T, number int) {
+func (b *bench) round(t *testing.T, number int, service, host string) {
 	t.Helper()
-	repository := fmt.Sprintf("%s/acme/load-%d", b.job.RegistryNoReferrers, number)
+	repository := fmt.Sprintf("%s/acme/load-%d", host, number)
 	b.push(t, repository)
-	b.order(t, `{"service":"registry_without_referrers","delay":"`+latency+`"}`)
+	b.order(t, `{"service":"`+service+`","delay":"`+latency+`"}`)
 	start := time.Now()
 	failed := b.sealAll(t, repository)
 	took := time.Since(start)
-	requests := b.forget(t)
+	requests := b.forget(t, service)
 
 	lost := 0
 	for place, found := range attached(t, suite.Must(name.NewDigest(repository+"@"+b.digest))(t)) {
@@ -52,8 +53,8 @@ func (b *bench) round(t *testing.T, number int) {
 			}
 		}
 	}
-	t.Logf("round %d: %d processes in %.1fs, %d failed, %d requests to the registry, lost %d of %d",
-		number, processes, took.Seconds(), failed, requests, lost, processes*len(places))
+	t.Logf("round %d, %s: %d processes in %.1fs, %d failed, %d requests to the registry, lost %d of %d",
+		number, service, processes, took.Seconds(), failed, requests, lost, processes*len(places))
 }
 
 // sealAll runs all processes at the same time, and counts those that have failed.
@@ -84,10 +85,10 @@ func (b *bench) order(t *testing.T, fault string) {
 }
 
 // forget ends the faults, forgets the requests, and counts those to the registry.
-func (b *bench) forget(t *testing.T) int {
+func (b *bench) forget(t *testing.T, service string) int {
 	t.Helper()
 	suite.Must(b.job.Ask(t.Context(), http.MethodDelete, "/faults", nil))(t)
-	seen := suite.Must(b.job.Ask(t.Context(), http.MethodGet, "/requests?service=registry_without_referrers", nil))(t)
+	seen := suite.Must(b.job.Ask(t.Context(), http.MethodGet, "/requests?service="+service, nil))(t)
 	suite.Must(b.job.Ask(t.Context(), http.MethodDelete, "/requests", nil))(t)
 	return bytes.Count(seen, []byte("\n"))
 }

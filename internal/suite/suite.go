@@ -54,9 +54,9 @@ func Start(tb testing.TB, tools *harness.Tools, args ...string) *harness.Sandbox
 }
 
 // OnlyLayer is the content of the one layer of a manifest, as it is stored.
-func OnlyLayer(tb testing.TB, ref name.Digest) []byte {
+func OnlyLayer(tb testing.TB, ref name.Digest, options ...remote.Option) []byte {
 	tb.Helper()
-	image := Must(remote.Image(ref, remote.WithContext(tb.Context())))(tb)
+	image := Must(remote.Image(ref, append(options, remote.WithContext(tb.Context()))...))(tb)
 	layers := Must(image.Layers())(tb)
 	if len(layers) != 1 {
 		tb.Fatalf("%s has %d layers, want one", ref, len(layers))
