@@ -55,13 +55,23 @@ func workFolder(temp string) (string, error) {
 		temp = os.TempDir() // a runner with a umask of 077
 	}
 	if err := os.MkdirAll(temp, passable); err != nil {
-		return "", fmt.Errorf("make temporary folder: %w", err)
+		return "", noTemp(temp, err)
 	}
 	work, err := os.MkdirTemp(temp, "seal-image-")
 	if err != nil {
-		return "", fmt.Errorf("make work folder: %w", err)
+		return "", noTemp(temp, err)
 	}
 	return work, os.Chmod(work, passable)
+}
+
+func noTemp(temp string, err error) error {
+	return &problem.Problem{
+		Code: problem.RunnerFiles,
+		What: fmt.Sprintf("No folder can be made in %s, the temporary folder of the job.", temp),
+		Why:  err.Error(),
+		Fix:  "Check the free space and the free inodes of the runner, and who may write there.",
+		Err:  err,
+	}
 }
 
 // wire builds the pipeline of this run. work is a folder of ours alone; program is the

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"syscall"
 
+	"golang.org/x/sys/unix"
+
 	"seal-image/internal/problem"
 )
 
@@ -38,7 +40,7 @@ func (j *Job) WriteFiles(folder string, files map[string][]byte) error {
 			written = append(written, dir)
 		}
 		written = append(written, name)
-		return workspace.WriteFile(name, data, 0o644)
+		return replace(workspace, name, data)
 	}
 	// A folder that is there already may have its own.
 	if _, err := workspace.Lstat(filepath.Join(folder, ".gitignore")); errors.Is(err, fs.ErrNotExist) {
@@ -47,7 +49,11 @@ func (j *Job) WriteFiles(folder string, files map[string][]byte) error {
 		}
 	}
 	for name, data := range files {
-		if err := write(name, data); err != nil {
+		err := write(name, data)
+		switch {
+		case isFull(err):
+			return noRoom(workspace, filepath.Join(folder, name), files, err)
+		case err != nil:
 			return writeProblem(filepath.Join(folder, name), err)
 		}
 	}
@@ -55,6 +61,42 @@ func (j *Job) WriteFiles(folder string, files map[string][]byte) error {
 		return writeProblem(folder, err)
 	}
 	return nil
+}
+
+// replace writes a file as a whole: what is there stays until all of the new is on disk.
+func replace(workspace *os.Root, name string, data []byte) error {
+	if there, err := workspace.Lstat(name); err == nil && !there.Mode().IsRegular() {
+		return fmt.Errorf("%s is there, and no file", name)
+	}
+	part := name + ".part"
+	err := workspace.WriteFile(part, data, 0o644)
+	if err == nil {
+		err = workspace.Rename(part, name)
+	}
+	if err != nil {
+		_ = workspace.Remove(part) // err says what matters
+	}
+	return err
+}
+
+// isFull reports whether a disk takes no more.
+func isFull(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EFBIG)
+}
+
+// noRoom says how much there was to write, and how much room there is.
+func noRoom(workspace *os.Root, name string, files map[string][]byte, err error) error {
+	bytes := 0
+	for _, data := range files {
+		bytes += len(data)
+	}
+	p := writeProblem(name, err)
+	var disk unix.Statfs_t
+	if unix.Statfs(workspace.Name(), &disk) == nil {
+		free := disk.Bavail * uint64(disk.Bsize) //nolint:gosec // a block has a positive size
+		p.Why = fmt.Sprintf("%s; there were %d KiB to write in all, and %d KiB are free now.", err, (bytes+1023)>>10, free>>10)
+	}
+	return p
 }
 
 // giveAway changes the owner to that of the workspace, where we may.
@@ -78,7 +120,7 @@ func giveAway(workspace *os.Root, names []string) error {
 	return nil
 }
 
-func writeProblem(name string, err error) error {
+func writeProblem(name string, err error) *problem.Problem {
 	return &problem.Problem{
 		Code: problem.RunnerFiles,
 		What: fmt.Sprintf("%s cannot be written in the workspace.", name),

@@ -137,6 +137,17 @@ func runnerFiles(name string, err error) error {
 	}
 }
 
+// notWritten is a file that could be opened.
+func notWritten(name string, err error) error {
+	return &problem.Problem{
+		Code: problem.RunnerFiles,
+		What: fmt.Sprintf("The runner's file behind %s cannot be written.", name),
+		Why:  "The system says: " + err.Error() + ".",
+		Fix:  "Free space in a step before, or use a runner with a larger disk, and run the job again.",
+		Err:  err,
+	}
+}
+
 var (
 	outputName  = regexp.MustCompile(`^[a-z]+(-[a-z]+)*$`)
 	outputValue = regexp.MustCompile(`^[\x20-\x7e]*$`)
@@ -162,17 +173,25 @@ func (j *Job) SetOutputs(outputs map[string]string) error {
 	return nil
 }
 
-// AddSummary appends Markdown to the summary of the step. GitHub drops a summary of more
-// than 1 MiB as a whole.
+// AddSummary appends Markdown to the summary of the step, all of it or nothing. GitHub drops a
+// summary of more than 1 MiB as a whole.
 func (j *Job) AddSummary(markdown string) error {
-	return written("GITHUB_STEP_SUMMARY", func() { j.action.AddStepSummary(markdown) })
+	const name = "GITHUB_STEP_SUMMARY"
+	before, err := os.Stat(j.getenv(name))
+	if err != nil {
+		return runnerFiles(name, err)
+	}
+	if err := written(name, func() { j.action.AddStepSummary(markdown) }); err != nil {
+		return errors.Join(err, os.Truncate(j.getenv(name), before.Size()))
+	}
+	return nil
 }
 
 // written turns the panic with which the library reports a failed write into an error.
 func written(file string, write func()) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = runnerFiles(file, fmt.Errorf("write: %v", r))
+			err = notWritten(file, fmt.Errorf("write: %v", r))
 		}
 	}()
 	write()
