@@ -66,7 +66,7 @@ var rows = []row{
 	{"F55", "A layer has paths that lead out of the image, devices or loops of links", "No file is made outside; what is honest is listed", "0, 5", ""},
 	{"F56", "Names in the image have commands of the runner, control characters or megabytes", "Escaped in the log and in documents", "0", ""},
 	{"F57", "A database or a program of the image is corrupt; the cataloger crashes or hangs", "What can be read is listed; the cataloger is ended; nothing is signed", "0, 5", ""},
-	{"F58", "The disk is full", "An error that says so", "5", ""},
+	{"F58", "The disk is full, or has no room for the image", "An error that says where and how much; no file is half written. Where the image has no room, the status is 5", "9", ""},
 	{"F59", "The cataloger has too little memory", "It alone is ended; an error", "5", ""},
 	{"F60", "Inputs have shell syntax, line breaks, commands of the runner, upper case or look-alike letters", "All mistakes in one error, before any request", "2", ""},
 	{"F61", "An output would have a line break; the runner's files are missing", "Refused; told before anything is signed", "9", ""},

@@ -17,6 +17,8 @@ import (
 
 // An image for which the disk has no room is refused before a layer is asked for. A layer that
 // it has twice counts once, and what it takes unpacked counts too.
+//
+// faults: F58
 func TestNoRoom(t *testing.T) {
 	t.Parallel()
 	config := v1.Hash{Algorithm: "sha256", Hex: strings.Repeat("ab", 32)}

@@ -42,6 +42,8 @@ func full(t *testing.T, dir string) {
 }
 
 // TestWriteFilesFull: a file that does not fit leaves what was there, and nothing of itself.
+//
+// faults: F58
 func TestWriteFilesFull(t *testing.T) { //nolint:paralleltest // the limit is the process's
 	job, _, getenv := newJob(t, nil)
 	workspace := getenv("GITHUB_WORKSPACE")
@@ -60,6 +62,8 @@ func TestWriteFilesFull(t *testing.T) { //nolint:paralleltest // the limit is th
 }
 
 // TestSummaryFull: a summary that does not fit is not there.
+//
+// faults: F58
 func TestSummaryFull(t *testing.T) { //nolint:paralleltest // the limit is the process's
 	dir := t.TempDir()
 	job, _, _ := newJob(t, map[string]string{"GITHUB_STEP_SUMMARY": filepath.Join(dir, "summary")})
