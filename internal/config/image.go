@@ -115,10 +115,13 @@ func (r *reader) spelled(s string) bool {
 		repository = tagged[:i]
 	}
 	lower := strings.ToLower(repository)
-	right := "image: " + lower + rest[len(repository):]
+	right := "image: " + typed(lower+rest[len(repository):])
+	if rest == "" {
+		right = imageExample
+	}
 	switch {
 	case hasScheme:
-		r.wrong("image", fmt.Sprintf("it starts with %s://, a reference has none", scheme), right)
+		r.wrong("image", "it starts with "+typed(scheme+"://")+", a reference has none", right)
 	case lower != repository:
 		r.wrong("image", quote(repository)+" has upper-case letters, which no registry accepts", right)
 	}

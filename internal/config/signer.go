@@ -58,7 +58,7 @@ func (r *reader) oneWay() bool {
 	case len(ways) == 0:
 		r.wrong("certificate-identity", "nothing says who must have signed: this input, certificate-identity-regexp, or repository and workflow", repositoryExample+"\n  "+workflowExample)
 	case len(ways) > 1:
-		r.wrong(ways[1], "it says who must have signed, and "+ways[0]+" says so too", ways[0]+": "+r.text(ways[0])+"   # and no "+strings.Join(ways[1:], ", no "))
+		r.wrong(ways[1], "it says who must have signed, and "+ways[0]+" says so too", ways[0]+": "+typed(r.text(ways[0]))+"   # and no "+strings.Join(ways[1:], ", no "))
 	case ways[0] == "workflow" && !hasRepository:
 		r.wrong("repository", "workflow is set without it; a name like release.yml is in every other repository", repositoryExample)
 	}
@@ -161,7 +161,7 @@ func (r *reader) workflow(repository string) string {
 		if !strings.HasPrefix(ref, "refs/") && !commitSHA.MatchString(ref) {
 			ref = "refs/tags/" + ref
 		}
-		r.wrong(input, quote(v)+" has a ref in it, which is an input of its own", input+": "+file+"\n  ref: "+ref)
+		r.wrong(input, quote(v)+" has a ref in it, which is an input of its own", input+": "+typed(file)+"\n  ref: "+typed(ref))
 		return ""
 	}
 	parts := workflowFile.FindStringSubmatch(v)
@@ -186,7 +186,7 @@ func (r *reader) ref() string {
 	}
 	right := "ref: refs/heads/main   # or refs/tags/v1"
 	if !strings.ContainsFunc(v, odd) {
-		right = fmt.Sprintf("ref: refs/heads/%s   # or refs/tags/%s", v, v)
+		right = fmt.Sprintf("ref: %s   # or %s", typed("refs/heads/"+v), typed("refs/tags/"+v))
 	}
 	r.wrong("ref", quote(v)+" is not a whole ref: refs/heads/ and a branch, refs/tags/ and a tag, or the 40 digits of the commit by which a reusable workflow is called", right)
 	return ""

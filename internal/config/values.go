@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // flag reads a boolean as GitHub's toolkit does: true, True, TRUE and the same for false.
@@ -96,7 +99,8 @@ func (r *reader) serviceURL(input string) *url.URL {
 	}
 	u, err := url.Parse(v)
 	if err == nil && u.User != nil {
-		r.wrong(input, "it has a user name or password in it, which would get into logs", input+": "+u.Scheme+"://"+u.Host+u.Path)
+		bare := url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path, RawPath: u.RawPath} // its text is escaped, one line
+		r.wrong(input, "it has a user name or password in it, which would get into logs", input+": "+bare.String())
 		return nil
 	}
 	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") ||
@@ -110,6 +114,15 @@ func (r *reader) serviceURL(input string) *url.URL {
 	}
 	u.Path = strings.TrimRight(u.Path, "/")
 	return u
+}
+
+// typed is a value as it can stand in a workflow: in quotes, which YAML reads as Go does, where some of
+// it would not be seen.
+func typed(s string) string {
+	if utf8.ValidString(s) && !strings.ContainsFunc(s, func(c rune) bool { return !unicode.IsPrint(c) }) {
+		return s
+	}
+	return strconv.Quote(s)
 }
 
 // quote shows foreign text on one line, shortened.
