@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -69,6 +70,10 @@ func (s *session) addLayers(ctx context.Context, tag string, made []*attest.Atta
 	have, err := base.Manifest()
 	if err != nil {
 		return nil, fmt.Errorf("read tag %s: %w", tag, err)
+	}
+	if slices.ContainsFunc(have.Layers, func(l v1.Descriptor) bool { return l.Digest == (v1.Hash{}) }) {
+		// Written back by the library, it would be read by nobody.
+		return nil, tagTaken(s.repo.Tag(tag), "has a layer without digest")
 	}
 	var adds []mutate.Addendum
 	var added []*attest.Attachment
@@ -207,7 +212,7 @@ func (s *session) taggedImage(ctx context.Context, tag string) (v1.Image, error)
 		return nil, err
 	}
 	if !desc.MediaType.IsImage() {
-		return nil, tagTaken(s.repo.Tag(tag), desc.MediaType)
+		return nil, tagTaken(s.repo.Tag(tag), "is of the type "+string(desc.MediaType))
 	}
 	return desc.Image()
 }
@@ -296,12 +301,13 @@ func tooManyLayers(tag string, n int) error {
 	}
 }
 
-// tagTaken explains a tag of cosign's under which somebody keeps something else.
-func tagTaken(tag name.Tag, mediaType types.MediaType) error {
+// tagTaken explains a tag of cosign's under which somebody keeps something else, of which the
+// predicate of a sentence says what it is.
+func tagTaken(tag name.Tag, predicate string) error {
 	return &problem.Problem{
 		Code: problem.TagsRefused,
 		What: fmt.Sprintf("The tag %s is taken.", tag.TagStr()),
-		Why:  fmt.Sprintf("cosign expects an image manifest there. In %s it is of the type %s, which is not ours to replace.", tag.Context(), mediaType),
+		Why:  fmt.Sprintf("cosign expects an image manifest there. In %s it %s, which is not ours to replace.", tag.Context(), predicate),
 		Fix:  fmt.Sprintf("If nobody needs it, delete the tag %s and run the job again. Or %s", tag.TagStr(), without(tag.TagStr())),
 	}
 }
