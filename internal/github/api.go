@@ -157,6 +157,7 @@ func refusalOf(failed *transport.StatusError, text string) *apiError {
 		text += ", " + detail
 	}
 	e.limited = failed.Status == http.StatusTooManyRequests || strings.Contains(strings.ToLower(said.Message), "rate limit")
+	text = transport.Unsigned(text)
 	shown.Message = strings.ToValidUTF8(text[:min(len(text), maxWords)], "")
 	return e
 }

@@ -122,7 +122,7 @@ func words(failed *transport.StatusError) string {
 	}
 	said := failed.Message
 	if json.Unmarshal([]byte(said), &twirp) == nil && twirp.Msg != "" {
-		said = twirp.Msg
+		said = transport.Unsigned(twirp.Msg)
 	}
 	if said == "" {
 		return ""

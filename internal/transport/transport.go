@@ -28,6 +28,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"regexp"
 	"time"
 )
 
@@ -184,12 +185,19 @@ func NewStatusError(resp *http.Response) *StatusError {
 	// A body that breaks off still leaves the status, which is what counts.
 	text, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBytes))
 	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, maxDrainBytes))
-	e := &StatusError{Status: resp.StatusCode, Message: string(bytes.TrimSpace(text))}
+	e := &StatusError{Status: resp.StatusCode, Message: Unsigned(string(bytes.TrimSpace(text)))}
 	if r := resp.Request; r != nil {
 		e.Method, e.Host, e.Path = r.Method, r.URL.Host, r.URL.Path
 	}
 	return e
 }
+
+// query is that of an address in a text, which may be JSON.
+var query = regexp.MustCompile(`(:\\?/\\?/[^\s"'<>?]*)\?[^\s"'<>]*`)
+
+// Unsigned is a server's text without the queries of its addresses, which may be credentials: an
+// answer that was not expected can have a signed URL in it.
+func Unsigned(text string) string { return query.ReplaceAllString(text, "$1?…") }
 
 // Wait returns after d, or with the cause of ctx if that ends before.
 func Wait(ctx context.Context, d time.Duration) error {
