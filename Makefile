@@ -65,9 +65,11 @@ test-mutants: ## take out each check of a signature, one at a time; a test must 
 FUZZTIME ?= 60s
 
 fuzz: ## fuzz the readers of foreign bytes, one after another, up to the first finding
-	set -e; targets=$$(go test -list '^Fuzz' ./internal/sigstore); \
-	for target in $$(echo "$$targets" | grep '^Fuzz'); do \
-		go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s ./internal/sigstore; \
+	set -e; for package in $$(grep -rl --include='*_test.go' '^func Fuzz' internal | xargs -n1 dirname | sort -u); do \
+		targets=$$(go test -list '^Fuzz' ./$$package); \
+		for target in $$(echo "$$targets" | grep '^Fuzz'); do \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s ./$$package; \
+		done; \
 	done
 
 conformance-client: ## the client that github.com/sigstore/sigstore-conformance calls

@@ -15,16 +15,19 @@ import (
 	"strings"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"seal-image/internal/harness"
 )
 
 // errorLines are the reasons of a failure, as the runner shows them at the step.
 var errorLines = regexp.MustCompile(`(?m)^::error.*::`)
 
 // judge wants what every run has to hold to, whatever it was given and wherever it failed: one
-// reason of a failure and no output with it, no file but those that were asked for, and no secret
-// anywhere. docs/reliability.md says so.
+// reason of a failure and no output with it, no file but those that were asked for, no secret
+// anywhere, and no command for the runner but the action's own. docs/reliability.md says so.
 func (s *script) judge(ts *testscript.TestScript, r *stepRun) {
 	s.sweep(ts, r, s.stdout+r.stderr.String())
+	ts.Check(harness.CheckCommands(s.stdout + r.stderr.String()))
 	if got := len(errorLines.FindAllString(s.stdout, -1)); got != min(r.exit, 1) && !r.twice {
 		ts.Fatalf("%d lines of ::error:: and the exit status %d", got, r.exit)
 	}

@@ -3,6 +3,7 @@ package report
 import (
 	"html"
 	"net/url"
+	"regexp"
 	"strings"
 	"unicode"
 )
@@ -34,11 +35,19 @@ func text(s string) string {
 		}
 		number = number && unicode.IsDigit(r)
 	}
-	return addresses.Replace(b.String())
+	return addresses.ReplaceAllStringFunc(b.String(), broken)
 }
 
-// addresses breaks what would become a link.
-var addresses = strings.NewReplacer("://", `\://`, "www.", `www\.`, "WWW.", `WWW\.`)
+// addresses are what becomes a link.
+var addresses = regexp.MustCompile(`://|(?i:www)\.`)
+
+// broken is one that does not.
+func broken(address string) string {
+	if address == "://" {
+		return `\://`
+	}
+	return address[:len("www")] + `\.`
+}
 
 // code is an inline code span, also within a table.
 func code(s string) string {

@@ -6,27 +6,16 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"seal-image/internal/harness"
 	"seal-image/internal/runner"
 )
 
-// commands re-implements how the runner finds commands in the output of a container, on
-// the careful side: it takes any "::" at the start of a line and any "##[" for one, and
-// compares as .NET does, which passes over characters that are not shown.
-// Source: https://github.com/actions/runner/blob/main/src/Runner.Common/ActionCommand.cs
-func commands(output string) []string {
-	var found []string
-	for _, line := range strings.FieldsFunc(output, func(r rune) bool { return r == '\n' || r == '\r' }) {
-		seen := strings.Map(func(r rune) rune {
-			if r != '\t' && !unicode.IsSpace(r) && (unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point)) {
-				return -1
-			}
-			return r
-		}, line)
-		if strings.HasPrefix(strings.TrimLeftFunc(seen, unicode.IsSpace), "::") || strings.Contains(seen, "##[") {
-			found = append(found, line)
-		}
+// commands are the lines that the runner would execute.
+func commands(output string) (lines []string) {
+	for _, c := range harness.Commands(output) {
+		lines = append(lines, c.Line)
 	}
-	return found
+	return lines
 }
 
 // faults: F56
