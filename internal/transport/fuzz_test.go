@@ -13,7 +13,7 @@ func FuzzRetryAfter(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, value string) {
 		p := pauses{until: map[string]time.Time{}}
-		asked := p.note("a", &http.Response{Header: http.Header{"Retry-After": {value}}})
+		asked := p.note("a", &http.Response{StatusCode: http.StatusServiceUnavailable, Header: http.Header{"Retry-After": {value}}}, 0)
 		left := time.Until(p.until["a"])
 		if asked != (left > 0) || left > maxRetryAfter {
 			t.Errorf("Retry-After %q: %t, a pause of %s", value, asked, left)
