@@ -72,6 +72,8 @@ type session struct {
 	repo name.Repository
 	http *http.Client
 
+	downloads chan struct{} // has a value for each layer under way
+
 	mu        sync.Mutex
 	uploaded  map[string]bool                 // digests of blobs that this run has stored
 	referrers *bool                           // whether the referrers API answers; nil: not asked yet
@@ -112,10 +114,11 @@ func (c *Client) session(ctx context.Context, repo name.Repository, actions stri
 		return nil, c.explainHandshake(err, repo)
 	}
 	s := &session{
-		repo:     repo,
-		http:     &http.Client{Transport: rt, CheckRedirect: sameHost},
-		uploaded: map[string]bool{},
-		lists:    map[name.Digest][]v1.Descriptor{},
+		repo:      repo,
+		http:      &http.Client{Transport: rt, CheckRedirect: sameHost},
+		downloads: make(chan struct{}, maxDownloads),
+		uploaded:  map[string]bool{},
+		lists:     map[name.Digest][]v1.Descriptor{},
 	}
 	c.sessions[key] = s
 	return s, nil

@@ -11,6 +11,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -52,13 +53,44 @@ func (s *session) resume(ctx context.Context, layer v1.Layer, d v1.Descriptor) v
 	}
 	return resumed{
 		Layer: layer, hash: d.Digest, size: d.Size,
-		open: func(from int64) (io.ReadCloser, int64, error) { return s.openBlob(ctx, d, from) },
+		open: func(from int64) (io.ReadCloser, int64, error) { return s.openInTurn(ctx, d, from) },
 		wait: func(d time.Duration) error { return httpstack.Wait(ctx, d) },
 		tell: func(bytes, layers int64) {
 			attest.Advance(ctx, attest.Downloaded, bytes, 0)
 			attest.Advance(ctx, attest.Layers, layers, 0)
 		},
 	}
+}
+
+// maxDownloads bounds the layers of a repository that are under way at once: the library asks for
+// all of an image, of which there may be a hundred.
+const maxDownloads = 6
+
+// openInTurn is openBlob when there is room for one more. The body has to be closed.
+func (s *session) openInTurn(ctx context.Context, d v1.Descriptor, from int64) (io.ReadCloser, int64, error) {
+	select {
+	case s.downloads <- struct{}{}:
+	case <-ctx.Done():
+		return nil, 0, context.Cause(ctx)
+	}
+	done := sync.OnceFunc(func() { <-s.downloads })
+	body, start, err := s.openBlob(ctx, d, from)
+	if err != nil {
+		done()
+		return nil, 0, err
+	}
+	return &inTurn{body, done}, start, nil
+}
+
+// inTurn is a body that makes room when it is closed.
+type inTurn struct {
+	io.ReadCloser
+	done func()
+}
+
+func (b *inTurn) Close() error {
+	defer b.done()
+	return b.ReadCloser.Close()
 }
 
 // openBlob asks for a blob from a byte on, and returns the byte at which the answer starts. It

@@ -1,0 +1,56 @@
+package registry_test
+
+import (
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/static"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+)
+
+// TestDownloadInTurn: of an image with many layers, six are under way at most.
+func TestDownloadInTurn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var layers []v1.Layer
+		for i := range 20 {
+			layers = append(layers, static.NewLayer([]byte(strings.Repeat("x", i+1)), types.OCIUncompressedLayer))
+		}
+		img, err := mutate.AppendLayers(image(t, "linux/amd64", "many"), layers...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var now, most atomic.Int32
+		inner := memory(false)
+		network := inProcess{http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			if req.Method == http.MethodGet && strings.Contains(req.URL.Path, "/blobs/") {
+				if n := now.Add(1); n > most.Load() {
+					most.Store(n)
+				}
+				defer now.Add(-1)
+				time.Sleep(time.Second)
+			}
+			inner.ServeHTTP(w, req)
+		})}
+		push(t, network, repository+":v1", img)
+		cl := client(network)
+		subject, err := cl.Resolve(t.Context(), reference(t, repository+":v1"), v1.Hash{}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		dir := t.TempDir()
+		if err := cl.Download(t.Context(), subject.Images, dir); err != nil {
+			t.Fatal(err)
+		}
+		inLayout(t, dir, subject.Images)
+		if got := most.Load(); got != 6 {
+			t.Errorf("%d layers at once, want 6", got)
+		}
+	})
+}
