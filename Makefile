@@ -47,7 +47,8 @@ test-matrix: ## every pinned cosign and actions/attest judge, and SBOM tools jud
 	$(TEST) -count=1 -tags matrix -run TestJudges -v ./internal/sbom
 	cd internal/peers/summary && $(TEST) -count=1 ./...
 
-test-load: ## 20 runs at the same time lose nothing; killed runs converge; 200 runs in one process leak nothing
+# LOAD_SOAK is the number of runs of the soak, LOAD_SEED the choices of one that was printed.
+test-load: ## many runs at the same time, killed, on a slow link, with faults everywhere; 200 images, 50 platforms
 	$(TEST) -count=1 -tags load -v ./internal/load
 	$(TEST) -count=1 -tags load -run '^TestRuns$$' -v .
 

@@ -28,10 +28,11 @@ const (
 // cosign's tags are in one manifest, which each process reads, adds to, and writes.
 func TestLoad(t *testing.T) {
 	b := newBench(t)
-	for i := range rounds {
+	count := size(t, "LOAD_ROUNDS", rounds)
+	for i := range count {
 		b.round(t, i+1, "registry_without_referrers", b.job.RegistryNoReferrers)
 	}
-	b.round(t, rounds+1, "registry", b.job.Registry) // where only cosign's tags are shared
+	b.round(t, count+1, "registry", b.job.Registry) // where only cosign's tags are shared
 }
 
 func (b *bench) round(t *testing.T, number int, service, host string) {
