@@ -108,7 +108,7 @@ func (c *Client) session(ctx context.Context, repo name.Repository, actions stri
 	if s := c.sessions[key]; s != nil {
 		return s, nil
 	}
-	base := unsteady{httpstack.From(repo.Scheme(), repo.RegistryStr(), c.options.Transport)}
+	base := unsteady{brief{httpstack.From(repo.Scheme(), repo.RegistryStr(), c.options.Transport)}}
 	rt, err := transport.NewWithContext(ctx, repo.Registry, c.authenticator(repo.Registry), base, []string{scope})
 	if err != nil {
 		return nil, c.explainHandshake(err, repo)

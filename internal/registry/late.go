@@ -74,6 +74,23 @@ func (u unsteady) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
+// brief cuts what a registry, or a proxy's page, says of a refusal: the library reads 64 KiB, and of
+// more it forgets the status.
+type brief struct{ next http.RoundTripper }
+
+const maxRefusal = 32 << 10
+
+func (b brief) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := b.next.RoundTrip(req)
+	if err == nil && resp.StatusCode >= http.StatusBadRequest {
+		resp.Body = struct {
+			io.Reader
+			io.Closer
+		}{io.LimitReader(resp.Body, maxRefusal), resp.Body}
+	}
+	return resp, err
+}
+
 // isUnsteady looks for the words in an answer, whose body can be read as before.
 func isUnsteady(resp *http.Response) bool {
 	const most = 64 << 10
