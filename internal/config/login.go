@@ -3,6 +3,7 @@ package config
 import (
 	"encoding/base64"
 	"maps"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -25,18 +26,25 @@ type Login struct {
 	IdentityToken secret.String
 }
 
-// Secrets returns every password and token of the logins, and the form in which a password
-// is sent, for the log to hide.
+// Secrets returns every password and token of the logins in each form that servers are sent or
+// may quote, once, for the log to hide: as it is, as in an Authorization header, as in a URL.
 func (r Registry) Secrets() []secret.String {
-	var out []secret.String
+	var forms []string
 	for _, host := range slices.Sorted(maps.Keys(r.Logins)) {
 		login := r.Logins[host]
-		if !login.Password.Empty() {
-			basic := base64.StdEncoding.EncodeToString([]byte(login.Username + ":" + login.Password.Reveal()))
-			out = append(out, login.Password, secret.New(basic))
+		if p := login.Password.Reveal(); p != "" {
+			forms = append(forms, p, base64.StdEncoding.EncodeToString([]byte(login.Username+":"+p)))
 		}
-		if !login.IdentityToken.Empty() {
-			out = append(out, login.IdentityToken)
+		forms = append(forms, login.IdentityToken.Reveal())
+		for _, s := range []string{login.Password.Reveal(), login.IdentityToken.Reveal()} {
+			inUser := strings.TrimPrefix(url.UserPassword("", s).String(), ":")
+			forms = append(forms, url.QueryEscape(s), url.PathEscape(s), inUser, base64.StdEncoding.EncodeToString([]byte(s)))
+		}
+	}
+	var out []secret.String
+	for i, s := range forms {
+		if s != "" && !slices.Contains(forms[:i], s) {
+			out = append(out, secret.New(s))
 		}
 	}
 	return out

@@ -135,14 +135,21 @@ func TestSeveralRegistries(t *testing.T) {
 
 func TestSecrets(t *testing.T) {
 	t.Parallel()
-	s := newStep(t, step{"image": "ghcr.io/acme/app:v1,acme.azurecr.io/app:v1,other.dev/app:v1", "docker-config": "docker"})
+	s := newStep(t, step{
+		"image": "ghcr.io/acme/app:v1,acme.azurecr.io/app:v1,other.dev/app:v1", "docker-config": "docker",
+		"registry-username": "bob", "registry-password": "a b/&@%",
+	})
 	s.write(t, "docker/config.json", `{"auths":{"acme.azurecr.io":{"identitytoken":"long-token"},"unasked.dev":{"auth":"`+basic("a:b")+`"}}}`)
 	cfg := parse(t, s)
 	var got []string
 	for _, secret := range cfg.Registry.Secrets() {
 		got = append(got, secret.Reveal())
 	}
-	want := []string{"long-token", "job-token", basic("octocat:job-token")}
+	want := []string{
+		"long-token", basic("long-token"),
+		"job-token", basic("octocat:job-token"), basic("job-token"),
+		"a b/&@%", basic("bob:a b/&@%"), "a+b%2F%26%40%25", "a%20b%2F&@%25", "a%20b%2F&%40%25", basic("a b/&@%"),
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("Secrets (-want +got):\n%s", diff)
 	}
