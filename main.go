@@ -65,6 +65,7 @@ func seal(ctx context.Context, job *runner.Job, program string, getenv func(stri
 	if err := job.CheckFiles(); err != nil {
 		return err
 	}
+	warnOfForeignCode(ctx, job, cfg.Job.Event)
 	work, err := workFolder(cfg.Job.Temp)
 	if err != nil {
 		return err

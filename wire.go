@@ -47,6 +47,16 @@ func recovered(err *error) {
 	}
 }
 
+// warnOfForeignCode says what is at stake where a job with the rights of the repository may have run
+// code of a pull request.
+// Source: https://docs.github.com/actions/reference/security/secure-use#mitigating-the-risks-of-untrusted-code-checkout
+func warnOfForeignCode(ctx context.Context, job *runner.Job, event string) {
+	if event == "pull_request_target" {
+		job.Log().WarnContext(ctx, "This run is for pull_request_target, so it signs as the workflow of the base branch. If a step of this job has checked out "+
+			"the pull request, its code can use the identity and the tokens of the job. Build pull requests in a workflow on pull_request, without id-token: write, and seal on push.")
+	}
+}
+
 // workFolder makes a folder of this run in temp, which the image, made from scratch, lacks
 // where the runner mounts none.
 func workFolder(temp string) (string, error) {

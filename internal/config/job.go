@@ -28,6 +28,7 @@ type Job struct {
 	RunID      string
 	Ref        string // that started the run, e.g. refs/tags/v1
 	SHA        string // its commit
+	Event      string // that started the run, e.g. push
 	ReleaseID  int64  // of the release whose event started the run; 0 if another did
 	// HeadSHA is the last commit of the pull request, where the run is for one and SHA is a
 	// merge that is in no branch.
@@ -69,6 +70,7 @@ func (r *reader) job() Job {
 		RunID:      r.getenv("GITHUB_RUN_ID"),
 		Ref:        r.getenv("GITHUB_REF"),
 		SHA:        r.getenv("GITHUB_SHA"),
+		Event:      r.getenv("GITHUB_EVENT_NAME"),
 		ReleaseID:  event.Release.ID,
 		HeadSHA:    event.head(r.getenv("GITHUB_EVENT_NAME")),
 
