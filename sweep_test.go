@@ -28,6 +28,7 @@ var errorLines = regexp.MustCompile(`(?m)^::error.*::`)
 func (s *script) judge(ts *testscript.TestScript, r *stepRun) {
 	s.sweep(ts, r, s.stdout+r.stderr.String())
 	ts.Check(harness.CheckCommands(s.stdout + r.stderr.String()))
+	ts.Check(r.runner.CheckSummary())
 	if got := len(errorLines.FindAllString(s.stdout, -1)); got != min(r.exit, 1) && !r.twice {
 		ts.Fatalf("%d lines of ::error:: and the exit status %d", got, r.exit)
 	}
