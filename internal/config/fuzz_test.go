@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode"
@@ -82,7 +83,7 @@ func checkMistakes(t *testing.T, s step, declared []config.Input, err error) {
 func secretAlone(s step, secret string) bool {
 	with := 0
 	for _, v := range s {
-		if strings.Contains(v, secret) {
+		if strings.Contains(strconv.Quote(v), secret) || strings.Contains(v, secret) { // as it is quoted
 			with++
 		}
 	}
