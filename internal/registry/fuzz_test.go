@@ -80,6 +80,10 @@ func answer(t *testing.T, q struct{ method, path string }, always bool, hostile 
 			hostile(w)
 			return
 		}
+		if !strings.HasPrefix(req.URL.Path, "/v2/") { // which the registry of the test does not bear
+			http.NotFound(w, req)
+			return
+		}
 		inner.ServeHTTP(w, req)
 	})
 	c := registry.New(registry.Options{Transport: inProcess{handler}, Logins: map[string]registry.Login{
