@@ -16,6 +16,7 @@ import (
 )
 
 const (
+	publicAPI    = "https://api.github.com"
 	apiVersion   = "2022-11-28"
 	apiMediaType = "application/vnd.github+json"
 
@@ -189,6 +190,8 @@ func (a *API) missing(ctx context.Context, err error) error {
 	again := a.get(ctx, "", &repository)
 	failed, refused := errors.AsType[*apiError](again)
 	switch {
+	case again == nil && a.options.URL == publicAPI:
+		return err // which has all that is asked for, and hides what a token may not do
 	case again == nil, isNotFound(again) && failed.foreign:
 		return fmt.Errorf("%w: %w", ErrLacking, err)
 	case isNotFound(again):

@@ -31,7 +31,7 @@ func (p purpose) problem(err error, a advice) error {
 func (p purpose) advice(err error) advice {
 	var slow slowError
 	failed, answered := errors.AsType[*apiError](err)
-	off := "Or write below `with:`\n  " + p.input + ": false"
+	off := p.off()
 	switch {
 	case errors.Is(err, ErrLacking):
 		return advice{"The server does not have this API: it answered 404" + said(failed) + ".", "Write below `with:`\n  " + p.input + ": false"}
@@ -47,16 +47,26 @@ func (p purpose) advice(err error) advice {
 	case answered:
 		return p.adviceFor(failed)
 	default:
-		return advice{
-			"GitHub's API was not reached: " + err.Error() + ".",
-			"A runner of your own must reach the hosts of GitHub, api.github.com and uploads.github.com among them; a proxy is named by HTTPS_PROXY. " + off,
-		}
+		return unreached("GitHub's API", "api.github.com and uploads.github.com", err, off)
 	}
 }
 
+// unreached is for a service that has not answered.
+func unreached(service, hosts string, err error, off string) advice {
+	if why, fix := transport.Blocked(err); why != "" {
+		return advice{service + " was not reached. " + why, fix + "\n" + off}
+	}
+	return advice{
+		service + " was not reached: " + err.Error() + ".",
+		"A runner of your own must reach the hosts of GitHub, " + hosts + " among them; a proxy is named by HTTPS_PROXY. " + off,
+	}
+}
+
+func (p purpose) off() string { return "Or write below `with:`\n  " + p.input + ": false" }
+
 // adviceFor is for a refusal.
 func (p purpose) adviceFor(failed *apiError) advice {
-	off := "Or write below `with:`\n  " + p.input + ": false"
+	off := p.off()
 	switch {
 	case failed.Status == http.StatusUnauthorized:
 		return advice{

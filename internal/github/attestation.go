@@ -173,7 +173,7 @@ func explainAttestation(err error) error {
 		code: problem.AttestationFailed, what: "The attestations could not be stored with GitHub.",
 		input: "github-attestation", permission: "attestations: write",
 	}
-	off := "Or write below `with:`\n  github-attestation: false"
+	off := p.off()
 	failed, refused := errors.AsType[*apiError](err)
 	var large largeError
 	var ofTag tagError

@@ -75,7 +75,8 @@ func explainSnapshot(err error) error {
 		code: problem.SnapshotFailed, what: "The packages could not be submitted to the dependency graph.",
 		input: "dependency-snapshot", permission: "contents: write",
 	}
-	const off, leave = "Or write below `with:`\n  dependency-snapshot: false", "Leave the packages that it names out by `exclude` or `catalogers`. "
+	const leave = "Leave the packages that it names out by `exclude` or `catalogers`. "
+	off := p.off()
 	failed, refused := errors.AsType[*apiError](err)
 	var size snapshotSizeError
 	switch {

@@ -15,9 +15,9 @@ import (
 type advice struct{ why, fix string }
 
 const (
-	off   = "Or write below `with:`\n  upload-artifact: false"
-	again = "Run the job again; if it lasts, look at https://www.githubstatus.com. "
-	other = "Write below `with:`\n  upload-artifact: false\nand let a later step keep the folder of output-dir, e.g. actions/upload-artifact@v3 with `include-hidden-files: true`."
+	artifactOff = "Or write below `with:`\n  upload-artifact: false"
+	again       = "Run the job again; if it lasts, look at https://www.githubstatus.com. "
+	other       = "Write below `with:`\n  upload-artifact: false\nand let a later step keep the folder of output-dir, e.g. actions/upload-artifact@v3 with `include-hidden-files: true`."
 )
 
 // explain tells the user why an artifact is missing. No `permissions:` line governs artifacts,
@@ -47,17 +47,17 @@ func adviceFor(u Upload, err error) advice {
 	case errors.Is(err, errScope):
 		return advice{"The job's ACTIONS_RUNTIME_TOKEN is for no run of the artifact service: it has no scope Actions.Results.", other}
 	case errors.As(err, &slow):
-		return advice{"The upload took longer than " + slow.limit.String() + ".", again + off}
+		return advice{"The upload took longer than " + slow.limit.String() + ".", again + artifactOff}
 	case errors.Is(err, errAnswer):
-		return advice{"The artifact service gave an answer that makes no sense.", again + off}
+		return advice{"The artifact service gave an answer that makes no sense.", again + artifactOff}
 	case errors.As(err, &atStorage):
 		return adviceForStorage(failed, err)
 	case errors.As(err, &atClose):
-		return advice{fmt.Sprintf("The artifact service does not take what was uploaded: it answered %d%s.", failed.Status, words(failed)), again + off}
+		return advice{fmt.Sprintf("The artifact service does not take what was uploaded: it answered %d%s.", failed.Status, words(failed)), again + artifactOff}
 	case answered:
 		return adviceForStatus(u, failed)
 	default:
-		return advice{"The artifact service was not reached: " + err.Error(), reach("*.actions.githubusercontent.com")}
+		return unreached("The artifact service", "*.actions.githubusercontent.com", err, artifactOff)
 	}
 }
 
@@ -69,28 +69,28 @@ func adviceForStatus(u Upload, failed *transport.StatusError) advice {
 	case strings.Contains(failed.Message, "insufficient usage"):
 		return advice{
 			"The account has no storage for artifacts left. GitHub counts it again every 6 to 12 hours.",
-			"Delete old artifacts, raise the budget in the account's settings under Billing, or keep them for a shorter time, e.g.\n  upload-artifact-retention: 7\n" + off,
+			"Delete old artifacts, raise the budget in the account's settings under Billing, or keep them for a shorter time, e.g.\n  upload-artifact-retention: 7\n" + artifactOff,
 		}
 	case failed.Status == http.StatusConflict && u.Fixed:
 		return advice{
 			"This run has an artifact of that name already: another job of the matrix, or another step, has uploaded it.",
-			"Give each job and step a name of its own, e.g.\n  artifact-name: sbom-${{ matrix.image }}",
+			"Give each job and step a name of its own, e.g.\n  artifact-name: sbom-${{ strategy.job-index }}",
 		}
 	case failed.Status == http.StatusConflict:
 		return advice{"This run has an artifact of that name already.", "Give it another one, e.g.\n  artifact-name: sbom-${{ github.run_attempt }}"}
 	case failed.Status == http.StatusUnauthorized:
-		return advice{"The artifact service does not accept the job's token" + said + ".", again + off}
+		return advice{"The artifact service does not accept the job's token" + said + ".", again + artifactOff}
 	case failed.Status == http.StatusForbidden:
 		return advice{
 			"The artifact service refuses this job" + said + ". That is no matter of `permissions:`.",
-			"Check that the organization's IP allow list and the proxy let the runner through, and run the job again.\n" + off,
+			"Check that the organization's IP allow list and the proxy let the runner through, and run the job again.\n" + artifactOff,
 		}
 	case failed.Status == http.StatusNotFound:
 		return advice{"The server has no artifact service of version 4, or has it elsewhere: it answered 404" + said + ".", other}
 	case failed.Status == http.StatusTooManyRequests, failed.Status >= http.StatusInternalServerError:
-		return advice{fmt.Sprintf("The artifact service kept answering %d%s.", failed.Status, said), again + off}
+		return advice{fmt.Sprintf("The artifact service kept answering %d%s.", failed.Status, said), again + artifactOff}
 	default:
-		return advice{fmt.Sprintf("The artifact service answered %d%s.", failed.Status, said), again + off}
+		return advice{fmt.Sprintf("The artifact service answered %d%s.", failed.Status, said), again + artifactOff}
 	}
 }
 
@@ -98,21 +98,17 @@ func adviceForStatus(u Upload, failed *transport.StatusError) advice {
 func adviceForStorage(failed *transport.StatusError, err error) advice {
 	switch {
 	case failed == nil:
-		return advice{"The storage for artifacts was not reached: " + err.Error(), reach("*.blob.core.windows.net")}
+		return unreached("The storage for artifacts", "*.blob.core.windows.net", err, artifactOff)
 	case failed.Status == http.StatusForbidden:
 		return advice{
 			"The storage for artifacts refuses the upload" + words(failed) + ".",
-			"Check that the clock of the runner is right and that no proxy changes the request, and run the job again.\n" + off,
+			"Check that the clock of the runner is right and that no proxy changes the request, and run the job again.\n" + artifactOff,
 		}
 	case failed.Status == http.StatusTooManyRequests, failed.Status >= http.StatusInternalServerError:
-		return advice{fmt.Sprintf("The storage for artifacts kept answering %d.", failed.Status), again + off}
+		return advice{fmt.Sprintf("The storage for artifacts kept answering %d.", failed.Status), again + artifactOff}
 	default:
-		return advice{fmt.Sprintf("The storage for artifacts answered %d%s.", failed.Status, words(failed)), again + off}
+		return advice{fmt.Sprintf("The storage for artifacts answered %d%s.", failed.Status, words(failed)), again + artifactOff}
 	}
-}
-
-func reach(hosts string) string {
-	return "A runner of your own must reach the hosts of GitHub for artifacts, " + hosts + " among them; a proxy is named by HTTPS_PROXY. " + off
 }
 
 // words are what a server said, in brackets: Twirp's msg, or the text as it is.

@@ -36,7 +36,6 @@ func (r ReleaseRef) String() string {
 type release struct {
 	ID        int64  `json:"id"`
 	Tag       string `json:"tag_name"`
-	Draft     bool   `json:"draft"`
 	Immutable bool   `json:"immutable"` // published, and nothing changes any more
 	UploadURL string `json:"upload_url"`
 	HTMLURL   string `json:"html_url"`
