@@ -98,6 +98,7 @@ func (b *bench) copyAction(t *testing.T, to string) {
 		}
 		write(t, filepath.Join(to, name), suite.Must(content, err)(t))
 	}
+	replace(t, filepath.Join(to, ".github/workflows/publish.yml"), ownerOf, action+"@v1")
 	replace(t, filepath.Join(to, "Dockerfile"), regexp.MustCompile(`(?m)^ARG GO_IMAGE=.*$`), "ARG GO_IMAGE="+b.golang)
 }
 

@@ -2,12 +2,16 @@ package container_test
 
 import (
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v3"
 )
+
+// ownerOf finds who hosts this repository, by the action that the reusable workflow runs.
+var ownerOf = regexp.MustCompile(`[\w.-]+(/seal-image@v1)`)
 
 // TestPublish holds what README says of the reusable workflow: what builds has no identity,
 // what has the identity runs nothing but the action, and gets nothing from the build but a digest.
@@ -30,7 +34,7 @@ func TestPublish(t *testing.T) {
 		Permissions map[string]string `yaml:"permissions"`
 		Jobs        map[string]job    `yaml:"jobs"`
 	}
-	if err := yaml.Unmarshal(content, &workflow); err != nil {
+	if err := yaml.Unmarshal(ownerOf.ReplaceAll(content, []byte("OWNER$1")), &workflow); err != nil {
 		t.Fatal(err)
 	}
 	if len(workflow.Jobs) != 2 {
