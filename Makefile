@@ -110,8 +110,9 @@ tidy: ## go.mod and go.sum of every module say what is needed
 vuln: | $(GOVULN) ## known vulnerabilities; needs the database at vuln.go.dev
 	$(GOVULN) ./...
 
-# Not fuzz, which chance decides: what it has found is tried by every test.
-ci: lint test race test-matrix test-mutants test-container
+# Not fuzz, which chance decides: what it has found is tried by every test. Nor the load, which
+# takes half an hour; the workflow ci has it.
+ci: lint test race test-matrix test-mutants test-hostile test-container
 
 clean:
 	rm -rf $(BIN)
