@@ -51,7 +51,7 @@ func (s *Signer) Sign(ctx context.Context, statements []*attest.Statement) ([]*a
 type batch struct {
 	statements []*attest.Statement
 	bundles    []*attest.Bundle // nil: not in the log
-	failures   []int            // how often an outage kept it from the log
+	failures   []int            // how often the log failed at it, and has taken others
 }
 
 // public are the bundles of what is in the log.
@@ -107,9 +107,6 @@ func (s *Signer) sign(ctx context.Context, services *services, b *batch) error {
 		first = false
 		group.Go(func() error {
 			b.bundles[i], errs[i] = s.signOne(ctx, services, key, st)
-			if isOutage(errs[i]) {
-				b.failures[i]++
-			}
 			if b.bundles[i] != nil {
 				attest.Advance(ctx, attest.Logged, 1, 0)
 			}
@@ -117,7 +114,21 @@ func (s *Signer) sign(ctx context.Context, services *services, b *batch) error {
 		})
 	}
 	_ = group.Wait() // the errors are in errs, one per statement
+	b.count(errs)
 	return worst(errs)
+}
+
+// count counts what has kept statements from a log that has taken others: where it has taken
+// none, it is the log that fails, and not what it gets.
+func (b *batch) count(errs []error) {
+	if len(b.public()) == 0 {
+		return
+	}
+	for i, err := range errs {
+		if down, ok := errors.AsType[*outage](err); ok && down.service == rekorService.short {
+			b.failures[i]++
+		}
+	}
 }
 
 // worst is the first error that is no outage, or else the first.

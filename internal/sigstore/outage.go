@@ -59,7 +59,7 @@ const (
 	sayEvery = time.Minute
 )
 
-// patience is how long outages are waited out, over all that a run signs.
+// patience is how long each outage is waited out, whatever is signed meanwhile.
 type patience struct {
 	limit time.Duration
 	log   *slog.Logger

@@ -74,6 +74,26 @@ func TestLargeStatement(t *testing.T) {
 	})
 }
 
+// TestOutageOfEntriesAlone: a log that answers questions and takes nothing for a while is waited
+// for, however large a statement is.
+func TestOutageOfEntriesAlone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWeather(t, 10*time.Minute)
+		w.intercept[rekor] = http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) {
+			if req.Method == http.MethodPost && time.Since(w.start) < 90*time.Second {
+				http.Error(rw, "", http.StatusServiceUnavailable)
+				return
+			}
+			w.service(rw, req)
+		})
+		bundles, err := newSigner(t, w.options).Sign(t.Context(), statements(t, 1<<20))
+		if err != nil || len(bundles) != 3 || w.entries() != 3 {
+			t.Errorf("%d bundles and %d entries, %v", len(bundles), w.entries(), err)
+		}
+	})
+}
+
 // TestNoOutage: what time does not heal is not waited for.
 func TestNoOutage(t *testing.T) {
 	t.Parallel()
