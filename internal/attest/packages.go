@@ -112,7 +112,6 @@ func (l *listing) done() []Package {
 func licensesIn(expression string, named map[string]string) (out []string) {
 	apart := func(r rune) bool { return r == '(' || r == ')' || r == ' ' || r == '\t' || r == '\n' || r == '\r' }
 	with := false
-	seen := map[string]bool{}
 	for _, word := range strings.FieldsFunc(expression, apart) {
 		switch strings.ToUpper(word) {
 		case "AND", "OR", "NONE", "NOASSERTION":
@@ -123,13 +122,22 @@ func licensesIn(expression string, named map[string]string) (out []string) {
 		}
 		word = cmp.Or(named[word], unlisted(word))
 		if with {
+			out[len(out)-1] += " WITH " + word
 			with = false
-			last := len(out) - 1
-			word, out = out[last]+" WITH "+word, out[:last]
+			continue
 		}
-		if !seen[word] {
-			seen[word] = true
-			out = append(out, word)
+		out = append(out, word)
+	}
+	return once(out)
+}
+
+// once are the names in their order, each where it is first.
+func once(names []string) (out []string) {
+	seen := map[string]bool{}
+	for _, name := range names {
+		if !seen[name] {
+			seen[name] = true
+			out = append(out, name)
 		}
 	}
 	return out

@@ -66,6 +66,11 @@ func TestPackages(t *testing.T) {
 			`{"components":[{"bom-ref":"x"},{"bom-ref":"y"}],"dependencies":[{"ref":"x","dependsOn":["y","x"]},{"ref":"y","dependsOn":["x"]}]}`,
 			list{{DependsOn: []int{1}}, {DependsOn: []int{0}}},
 		},
+		"exceptions": {
+			attest.SPDXJSON,
+			`{"packages":[{"licenseConcluded":"Apache-2.0 WITH LLVM-exception OR Apache-2.0 OR MIT"},{"licenseConcluded":"MIT AND Apache-2.0 AND MIT WITH x"}]}`,
+			list{{Licenses: []string{"Apache-2.0 WITH LLVM-exception", "Apache-2.0", "MIT"}}, {Licenses: []string{"MIT", "Apache-2.0", "MIT WITH x"}}},
+		},
 		"words of expressions": {
 			attest.SPDXJSON,
 			`{"packages":[{"licenseConcluded":"WITH x"},{"licenseConcluded":"MIT WITH"},{"licenseConcluded":"((NONE) and\tmit)"},{"licenseConcluded":"NONE","licenseDeclared":"ISC"}]}`,
