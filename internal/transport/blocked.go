@@ -3,6 +3,7 @@ package transport
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
@@ -37,6 +38,10 @@ func Blocked(err error) (why, fix string) {
 	if proxy, ok := errors.AsType[*ProxyError](err); ok {
 		return fmt.Sprintf("The proxy %s, of HTTPS_PROXY, does not let us through to %s: it answered %s.", proxy.Proxy, proxy.Host, proxy.Status),
 			"Check HTTPS_PROXY, which has the login too (http://user:password@host:port), and the rules of the proxy. A host that is reached without it belongs into NO_PROXY."
+	}
+	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok && invalid.Reason == x509.Expired {
+		return "The certificate that came is not valid now: " + invalid.Detail + ".",
+			"Check the clock of the runner. If it is right, whoever runs the host or the proxy has to renew the certificate."
 	}
 	if certificate, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return "The certificate that came is not valid for this name, or is of an authority that is not trusted: " + certificate.Err.Error() + ".",
