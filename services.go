@@ -5,26 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 
 	"seal-image/internal/attest"
-	"seal-image/internal/config"
 	"seal-image/internal/github"
 	"seal-image/internal/report"
-	"seal-image/internal/runner"
 )
 
-// publication is what a run leaves behind: files and, if it went well, what the services get
-// that GitHub has around it.
-type publication struct {
-	cfg   *config.Config
-	job   *runner.Job
-	stack http.RoundTripper
-	res   *attest.Result    // gets what the services have answered
-	files map[string][]byte // of output-dir, by path
-}
-
-// service is one of those services.
+// service is one of those that GitHub has around a run.
 type service struct {
 	title    string // of its section in the log
 	wanted   bool
