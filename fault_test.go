@@ -3,8 +3,11 @@ package main
 import (
 	"cmp"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"net/http"
+	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -91,4 +94,19 @@ func hold(ts *testscript.TestScript, neg bool, args []string, method string) {
 	}
 	_, err := of(ts).job.Ask(context.Background(), method, "/holds/"+args[0], nil)
 	ts.Check(err)
+}
+
+// echoing SERVICE STATUS TIMES METHOD PATH: like fault, with a body that has what the job may have
+// sent: its tokens, and the login of the registry that has one, in each form.
+func echoing(ts *testscript.TestScript, neg bool, args []string) {
+	s := of(ts)
+	secrets := slices.Concat(formsOf(s.job.GitHubToken), formsOf(s.job.RuntimeToken))
+	if strings.Contains(args[0], "login") {
+		login := base64.StdEncoding.EncodeToString([]byte(s.job.RegistryUsername + ":" + s.job.RegistryPassword))
+		secrets = slices.Concat(secrets, formsOf(s.job.RegistryPassword), []string{"Basic " + login})
+	}
+	file := ts.MkAbs("secrets")
+	ts.Check(os.WriteFile(file, []byte("sent:\n"+strings.Join(secrets, "\n")), 0o600))
+	fault(ts, neg, append(args, file, "Content-Type: text/plain"))
+	ts.Check(os.Remove(file))
 }

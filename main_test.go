@@ -50,6 +50,7 @@ func TestScript(t *testing.T) {
 			"requests":  requests,
 			"fault":     fault,
 			"proxy":     startProxy,
+			"echoing":   echoing,
 			"tuf":       tufState,
 			"trustroot": trustRoot,
 			"sbomof":    sbomOf,

@@ -25,14 +25,17 @@ type publication struct {
 // the summary and, last and only after success, the outputs. It returns runErr, or what went wrong here.
 func (p *publication) publish(ctx context.Context, runErr error) (err error) {
 	cfg, job, res := p.cfg, p.job, p.res
-	errs := []error{runErr}
+	errs := []error{job.WithoutSecrets(runErr)}
+	for _, s := range res.Seals {
+		s.Err = job.WithoutSecrets(s.Err)
+	}
 	if len(res.Seals) > 0 {
 		p.files, err = report.Files(res, cfg.OutputDir)
 		if err == nil {
 			err = job.WriteFiles(cfg.OutputDir, p.files)
 		}
 		if err == nil && runErr == nil {
-			err = p.useServices(ctx)
+			err = job.WithoutSecrets(p.useServices(ctx))
 		}
 		errs = append(errs, err)
 	}

@@ -123,14 +123,21 @@ func (s *script) secrets(r *stepRun) []string {
 		if secret == "" {
 			continue
 		}
-		add(secret)
-		add(url.QueryEscape(secret))
-		add(url.PathEscape(secret))
-		add(strings.TrimRight(base64.StdEncoding.EncodeToString([]byte(secret)), "="))
-		add(strings.TrimRight(base64.URLEncoding.EncodeToString([]byte(secret)), "="))
+		for _, form := range formsOf(secret) {
+			add(form)
+		}
 		for _, user := range users {
 			add(strings.TrimRight(base64.StdEncoding.EncodeToString([]byte(user+":"+secret)), "="))
 		}
 	}
 	return out
+}
+
+// formsOf are those in which a secret may stand somewhere.
+func formsOf(secret string) []string {
+	b := []byte(secret)
+	return []string{
+		secret, url.QueryEscape(secret), url.PathEscape(secret),
+		base64.RawStdEncoding.EncodeToString(b), base64.RawURLEncoding.EncodeToString(b),
+	}
 }

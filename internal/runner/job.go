@@ -27,8 +27,9 @@ import (
 // Job is the job that this process is a step of.
 type Job struct {
 	getenv func(string) string
-	out    io.Writer
+	out    *veil
 	action *actions.Action
+	masker *actions.Action // writes past the veil
 	log    *slog.Logger
 	step   string // title of the open section
 	took   []Timing
@@ -37,11 +38,13 @@ type Job struct {
 
 // New returns the job that getenv describes; its log goes to out. It reads no file.
 func New(getenv func(string) string, out io.Writer) *Job {
+	v := &veil{out: out}
 	return &Job{
 		getenv: getenv,
-		out:    out,
-		action: actions.New(actions.WithWriter(out), actions.WithGetenv(getenv)),
-		log:    slog.New(&handler{out: out, debug: getenv("RUNNER_DEBUG") == "1"}),
+		out:    v,
+		action: actions.New(actions.WithWriter(v), actions.WithGetenv(getenv)),
+		masker: actions.New(actions.WithWriter(out), actions.WithGetenv(getenv)),
+		log:    slog.New(&handler{out: v, debug: getenv("RUNNER_DEBUG") == "1"}),
 	}
 }
 
@@ -58,19 +61,21 @@ func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastRe
 // become annotations.
 func (j *Job) Log() *slog.Logger { return j.log }
 
-// Mask makes the runner replace each secret in the log from here on. Without a runner the
-// command would only print it. Values that are too short to be a secret would make the log
-// unreadable and are left alone.
+// Mask has each secret replaced in the log from here on, by us and by the runner. Without a
+// runner the command would only print it. Values that are too short to be a secret would make the
+// log unreadable and are left alone.
 func (j *Job) Mask(secrets ...secret.String) {
-	if j.getenv("GITHUB_ACTIONS") != "true" {
-		return
-	}
 	const shortest = 4
 	for _, s := range secrets {
 		for line := range strings.Lines(s.Reveal()) {
-			if line = strings.TrimSpace(line); len(line) >= shortest {
-				j.action.AddMask(line)
+			line = strings.TrimSpace(line)
+			if len(line) < shortest {
+				continue
 			}
+			if j.getenv("GITHUB_ACTIONS") == "true" {
+				j.masker.AddMask(line)
+			}
+			j.out.add(line)
 		}
 	}
 }
