@@ -150,7 +150,7 @@ const page = `# What happens when something fails
 
 %d faults, each made on purpose while the action runs as the runner runs it, against real servers on
 loopback: a registry, Fulcio, Rekor, a timestamp authority, a TUF repository and GitHub's services, which fail,
-stall, break off, lose answers or lie when they are told to. A script (` + "`testdata/script`" + `, ` + "`testdata/slow`" + `)
+stall, break off, lose answers or lie when they are told to. A script (` + "`testdata/script`" + `)
 is one behaviour; where a fault lies too deep for one, a Go test makes it.
 
 Whatever a script does, these hold after every run in it, or it fails: the exit status is the one that it names;
@@ -159,7 +159,7 @@ empty; and no secret of the job, raw, base64, as a login or as it stands in a UR
 outputs, the workspace or the artifact.
 
 ` + "```sh" + `
-make test                                  # all but the slow ones
+make test                                  # all but the next two
 make test-matrix                           # outages that last, and the judges
 make test-hostile                          # images that do harm
 go test -run 'TestScript/^fail-realm$' .   # one script

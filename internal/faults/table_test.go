@@ -51,7 +51,7 @@ var rows = []row{
 	{"F40", "The registry answers 429 with Retry-After", "Waited for", "0", ""},
 	{"F41", "The registry answers 500 to a manifest, twice", "Stored with the third", "0", ""},
 	{"F42", "An upload breaks off, is lost, refused or sent elsewhere", "Made anew; elsewhere only by https and without the login", "0", ""},
-	{"F43", "The list of referrers answers 303, 404, 405, 406, 429 or 500", "The fallback tag where there is no list; else asked again", "0", ""},
+	{"F43", "The list of referrers answers 303, 404, 405, 406, 429 or 500", "The fallback tag where there is no list; else asked again, and an error that is no empty list", "0, 4", ""},
 	{"F44", "A registry claims a list of referrers that it does not have", "The fallback tag", "0", ""},
 	{"F45", "The fallback tag is the image itself, or something else that is no list", "Left as it is; an error before anything is signed", "7", ""},
 	{"F46", "Another run writes the same tag at the same moment", "Both signatures are there", "0", ""},
@@ -76,5 +76,5 @@ var rows = []row{
 	{"F65", "All goes through a proxy: it serves, wants a login, or shows its own certificate", "Used, but for hosts of `NO_PROXY`; errors name the proxy, or the host and how to trust it", "0, 4", ""},
 	{"F66", "The same job runs again", "Nothing is signed or written twice; a list that cannot be read is no empty one", "0", ""},
 	{"F67", "A name does not resolve at first; a host has several addresses", "Asked again; all are tried", "4", ""},
-	{"F68", "Errors of a library, of a server or of a proxy have a secret in them", "It is in no stream, file or artifact", "0", ""},
+	{"F68", "Servers repeat in their errors what they were sent: tokens, passwords, logins", "It is in no stream, file or artifact", "0", ""},
 }
