@@ -31,13 +31,9 @@ type watched struct{ next http.RoundTripper }
 
 func (w *watched) RoundTrip(req *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithCancelCause(req.Context())
-	sent := &sending{ReadCloser: req.Body, timer: time.AfterFunc(headerTimeout, func() { cancel(errNoAnswer) })}
-	out := req.WithContext(ctx)
-	if req.Body != nil && req.Body != http.NoBody {
-		out.Body = sent
-	}
-	resp, err := w.next.RoundTrip(out)
-	sent.answered()
+	unanswered := &patience{timer: time.AfterFunc(headerTimeout, func() { cancel(errNoAnswer) })}
+	resp, err := w.next.RoundTrip(unanswered.watch(req.WithContext(ctx)))
+	unanswered.end()
 	if err != nil {
 		if errors.Is(context.Cause(ctx), errNoAnswer) {
 			err = errNoAnswer
@@ -49,29 +45,56 @@ func (w *watched) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// sending is a request body. What is read of it is sent, and starts the time anew.
-type sending struct {
-	io.ReadCloser
-
+// patience is the time that is left for an answer to start.
+type patience struct {
 	mu    sync.Mutex
 	timer *time.Timer // nil once there is an answer: the rest may be sent after it
 }
 
-func (s *sending) Read(p []byte) (int, error) {
-	n, err := s.ReadCloser.Read(p)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.timer != nil {
-		s.timer.Reset(headerTimeout)
+// watch gives req, which is ours, a body that renews the time. So does the one that net/http takes to
+// send it anew, where a connection turns out to be closed.
+func (p *patience) watch(req *http.Request) *http.Request {
+	if req.Body == nil || req.Body == http.NoBody {
+		return req
 	}
-	return n, err
+	req.Body = &sending{req.Body, p}
+	if again := req.GetBody; again != nil {
+		req.GetBody = func() (io.ReadCloser, error) {
+			body, err := again()
+			if err != nil {
+				return nil, err
+			}
+			return &sending{body, p}, nil
+		}
+	}
+	return req
 }
 
-func (s *sending) answered() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.timer.Stop()
-	s.timer = nil
+func (p *patience) renew() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.timer != nil {
+		p.timer.Reset(headerTimeout)
+	}
+}
+
+func (p *patience) end() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.timer.Stop()
+	p.timer = nil
+}
+
+// sending is a request body. What is read of it is sent, and starts the time anew.
+type sending struct {
+	io.ReadCloser
+	unanswered *patience
+}
+
+func (s *sending) Read(p []byte) (int, error) {
+	n, err := s.ReadCloser.Read(p)
+	s.unanswered.renew()
+	return n, err
 }
 
 // receiving is the body of an answer. The time counts only while it is read: who reads may

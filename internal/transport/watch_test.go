@@ -81,6 +81,36 @@ func TestSlowUpload(t *testing.T) {
 	})
 }
 
+// TestSlowUploadAnew: nor is one that net/http sends a second time, over another connection.
+func TestSlowUploadAnew(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		attempts := 0
+		c := through(func(req *http.Request) (*http.Response, error) {
+			attempts++
+			body, err := req.GetBody()
+			if err != nil {
+				return nil, err
+			}
+			for range 8 {
+				time.Sleep(time.Minute)
+				if _, err := io.CopyN(io.Discard, body, 1); err != nil {
+					return nil, err
+				}
+			}
+			return &http.Response{StatusCode: 201, Body: http.NoBody, Request: req}, req.Context().Err()
+		})
+		resp, err := c.Do(request(t, http.MethodPut, "https://registry.test/", strings.NewReader("12345678")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if attempts != 1 {
+			t.Errorf("%d attempts", attempts)
+		}
+	})
+}
+
 // TestStalledBody: the rest of an answer that never comes is an error; one that comes slowly,
 // and a reader that takes its time, are not.
 func TestStalledBody(t *testing.T) {
