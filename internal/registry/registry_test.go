@@ -36,8 +36,8 @@ func memory(referrers bool) http.Handler {
 	return ggcr.New(ggcr.WithReferrersSupport(referrers), ggcr.Logger(log.New(io.Discard, "", 0)))
 }
 
-// serve starts handler and returns a network in which every host is that server, so that
-// messages name the same host in every run.
+// serve starts handler, which speaks HTTP/2 as the large registries do, and returns a network in
+// which every host is that server, so that messages name the same host in every run.
 func serve(t *testing.T, handler http.Handler) http.RoundTripper {
 	t.Helper()
 	srv := startTLS(t, handler)
@@ -52,6 +52,7 @@ func startTLS(t *testing.T, handler http.Handler) *httptest.Server {
 	t.Helper()
 	srv := httptest.NewUnstartedServer(handler)
 	srv.Config.ErrorLog = log.New(io.Discard, "", 0) // tells of handshakes that clients break off
+	srv.EnableHTTP2 = true
 	srv.StartTLS()
 	t.Cleanup(srv.Close)
 	return srv

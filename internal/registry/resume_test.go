@@ -1,11 +1,13 @@
 package registry_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -13,6 +15,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/static"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
 // part is how one answer with a layer is spoiled.
@@ -99,6 +104,50 @@ func TestResume(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestResumeHTTP2: over HTTP/2 a layer that breaks off has errors of another kind.
+func TestResumeHTTP2(t *testing.T) {
+	t.Parallel()
+	content := bytes.Repeat([]byte("layer"), 1<<20/5)
+	layer := static.NewLayer(content, types.OCIUncompressedLayer)
+	img, err := mutate.AppendLayers(image(t, "linux/amd64", "x"), layer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	inner := memory(false)
+	pushed := push(t, inProcess{inner}, repository+":v1", img)
+	var protocols, ranges []string
+	network := serve(t, before(inner, func(w http.ResponseWriter, req *http.Request) bool {
+		if !is(req, http.MethodGet, digestOf(string(content)).String()) {
+			return false
+		}
+		protocols, ranges = append(protocols, req.Proto), append(ranges, req.Header.Get("Range"))
+		if len(ranges) > 1 {
+			return false
+		}
+		w.Header().Set("Content-Length", strconv.Itoa(len(content)))
+		_, _ = w.Write(content[:512<<10])
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	}))
+	cl := client(retrying(network))
+	subject, err := cl.Resolve(t.Context(), pushed.Ref, v1.Hash{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := cl.Download(t.Context(), subject.Images, dir); err != nil {
+		t.Fatal(err)
+	}
+	inLayout(t, dir, subject.Images)
+	want := []string{"", fmt.Sprintf("bytes=%d-%d", 512<<10, len(content)-1)}
+	if diff := cmp.Diff(want, ranges); diff != "" {
+		t.Errorf("ranges asked for (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"HTTP/2.0", "HTTP/2.0"}, protocols); diff != "" {
+		t.Errorf("protocols (-want +got):\n%s", diff)
 	}
 }
 

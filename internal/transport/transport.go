@@ -45,9 +45,10 @@ type Options struct {
 // New returns the HTTP stack. A request that fails on the way, or is answered 408, 425, 429 or
 // 5xx (501 and 505 excepted), is sent again up to five times with jitter, honouring
 // Retry-After. So is one whose answer breaks off within its first 64 KiB, which is all that
-// most of them have; what breaks off later is the caller's to notice. A last such answer becomes a [*StatusError]; all others pass unchanged. The
-// errors of a request whose context ends while it is tried again have both the cause and the
-// last failure in them.
+// most of them have; what breaks off later is the caller's to notice, as an
+// [io.ErrUnexpectedEOF] whatever the protocol. A last such answer becomes a [*StatusError]; all
+// others pass unchanged. The errors of a request whose context ends while it is tried again have
+// both the cause and the last failure in them.
 //
 // A request that may change something and is under way when its context ends has two seconds
 // more for its answer; without one, the error is an [*UnansweredError].

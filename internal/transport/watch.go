@@ -41,7 +41,7 @@ func (w *watched) RoundTrip(req *http.Request) (*http.Response, error) {
 		cancel(nil)
 		return nil, err
 	}
-	resp.Body = &receiving{ReadCloser: resp.Body, cancel: cancel}
+	resp.Body = &receiving{ReadCloser: resp.Body, ended: ctx.Err, cancel: cancel}
 	return resp, nil
 }
 
@@ -98,9 +98,11 @@ func (s *sending) Read(p []byte) (int, error) {
 }
 
 // receiving is the body of an answer. The time counts only while it is read: who reads may
-// be slower than the server.
+// be slower than the server. What breaks off is an [io.ErrUnexpectedEOF], which over HTTP/2 it
+// is not by itself.
 type receiving struct {
 	io.ReadCloser
+	ended   func() error // of the context
 	cancel  context.CancelCauseFunc
 	timer   *time.Timer
 	stalled atomic.Bool
@@ -117,8 +119,12 @@ func (r *receiving) Read(p []byte) (int, error) {
 	}
 	n, err := r.ReadCloser.Read(p)
 	r.timer.Stop()
-	if err != nil && r.stalled.Load() {
+	switch {
+	case err == nil, errors.Is(err, io.EOF):
+	case r.stalled.Load():
 		err = errStalled
+	case r.ended() == nil && !errors.Is(err, io.ErrUnexpectedEOF):
+		err = fmt.Errorf("%w: %w", io.ErrUnexpectedEOF, err)
 	}
 	return n, err
 }

@@ -2,11 +2,14 @@ package transport_test
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"io"
 	"net/http"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 	"time"
 
@@ -182,3 +185,44 @@ func (r *trickle) Read(p []byte) (int, error) {
 }
 
 func (*trickle) Close() error { return nil }
+
+// TestBrokenBody: what breaks off says so by one name, unless the request was ended.
+func TestBrokenBody(t *testing.T) {
+	t.Parallel()
+	reset := errors.New("stream error: stream ID 3; INTERNAL_ERROR")
+	for name, tt := range map[string]struct {
+		err   error
+		ended bool
+		want  string
+	}{
+		"HTTP/2":       {err: reset, want: "unexpected EOF: " + reset.Error()},
+		"HTTP/1":       {err: io.ErrUnexpectedEOF, want: "unexpected EOF"},
+		"ended by us":  {err: reset, ended: true, want: reset.Error()},
+		"the very end": {err: io.EOF, want: "EOF"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			c := through(func(req *http.Request) (*http.Response, error) {
+				body := io.MultiReader(bytes.NewReader(make([]byte, 64<<10)), iotest.ErrReader(tt.err))
+				return &http.Response{StatusCode: 200, Body: io.NopCloser(body), Request: req}, nil
+			})
+			resp, err := c.Do(request(t, http.MethodGet, "https://registry.test/", nil).WithContext(ctx))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer resp.Body.Close()
+			if _, err := io.CopyN(io.Discard, resp.Body, 64<<10); err != nil {
+				t.Fatal(err)
+			}
+			if tt.ended {
+				cancel()
+			}
+			_, err = resp.Body.Read(make([]byte, 1))
+			if err == nil || err.Error() != tt.want || errors.Is(err, io.ErrUnexpectedEOF) != strings.HasPrefix(tt.want, "unexpected EOF") {
+				t.Errorf("error %v, want %s", err, tt.want)
+			}
+		})
+	}
+}
