@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
+	"strings"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
@@ -131,8 +133,8 @@ func (t *shared) fresh(ctx context.Context) (next *tagged, err error) {
 	return next, err
 }
 
-// once keeps the transport from sending what others may have added to since: a write that fails
-// is merged anew.
+// once keeps the transport, and what repeats requests above it ([unsteady]), from sending what
+// others may have added to since: a write that fails is merged anew.
 func (t *tagged) once(ctx context.Context) context.Context {
 	if t.replaces {
 		return ctx
@@ -140,10 +142,13 @@ func (t *tagged) once(ctx context.Context) context.Context {
 	return httpstack.Once(ctx)
 }
 
-// mayPass reports whether a write failed on the way, or for a reason that may be over soon.
+// mayPass reports whether a write failed on the way, or for a reason that may be over soon, which
+// [unsteady] has left to us.
 func mayPass(err error) bool {
-	_, answered := errors.AsType[*transport.Error](err)
-	return !answered && httpstack.IsPassing(err)
+	if refused, answered := errors.AsType[*transport.Error](err); answered {
+		return refused.StatusCode == http.StatusForbidden && strings.Contains(refused.Error(), unsteadyWords)
+	}
+	return httpstack.IsPassing(err)
 }
 
 // has notes that verifiers find all attachments: those that were added now, and those that

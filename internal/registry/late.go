@@ -45,17 +45,21 @@ func isAbsent(err error) bool {
 }
 
 // unsteady asks again where ghcr.io answers 403 because it did not reach its own server for
-// rights. It is below the library, which takes that for a refusal.
+// rights. It is below the library, which takes that for a refusal. What may be sent only once it
+// leaves to the caller, as the transport does.
 // Report: https://github.com/slsa-framework/slsa-github-generator/issues/1699
 type unsteady struct{ next http.RoundTripper }
 
 var (
-	unsteadyWords = []byte("unable to connect to authzd")
+	unsteadyWords = "unable to connect to authzd"
 	unsteadyWaits = []time.Duration{time.Second, 2 * time.Second, 4 * time.Second}
 )
 
 func (u unsteady) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := u.next.RoundTrip(req)
+	if httpstack.IsOnce(req.Context()) {
+		return resp, err
+	}
 	for _, wait := range unsteadyWaits {
 		if err != nil || !isUnsteady(resp) || (req.Body != nil && req.GetBody == nil) {
 			return resp, err
@@ -117,7 +121,7 @@ func isUnsteady(resp *http.Response) bool {
 		io.Reader
 		io.Closer
 	}{io.MultiReader(bytes.NewReader(start), rest), resp.Body}
-	return bytes.Contains(start, unsteadyWords)
+	return bytes.Contains(start, []byte(unsteadyWords))
 }
 
 type failing struct{ err error }

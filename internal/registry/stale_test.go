@@ -62,6 +62,12 @@ func TestNothingStale(t *testing.T) {
 					http.Error(w, "busy", http.StatusServiceUnavailable)
 				}
 			},
+			"403 of ghcr.io": func(l *late) {
+				l.do = func(w http.ResponseWriter, req *http.Request) {
+					l.another(req)
+					refuse(w, http.StatusForbidden, "DENIED", "permission_denied: unable to connect to authzd")
+				}
+			},
 			"answer lost": func(l *late) {
 				l.do = func(w http.ResponseWriter, req *http.Request) {
 					l.next.ServeHTTP(httptest.NewRecorder(), req)

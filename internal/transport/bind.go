@@ -11,7 +11,7 @@ import (
 func Bind(ctx context.Context, next http.RoundTripper) http.RoundTripper {
 	return roundTripper(func(req *http.Request) (*http.Response, error) {
 		own := req.Context()
-		if ctx.Value(onceKey{}) != nil {
+		if IsOnce(ctx) {
 			own = Once(own)
 		}
 		bound, cancel := context.WithCancelCause(own)

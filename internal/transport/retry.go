@@ -34,11 +34,14 @@ type onceKey struct{}
 // again and again anyhow.
 func Once(ctx context.Context) context.Context { return context.WithValue(ctx, onceKey{}, true) }
 
+// IsOnce reports whether ctx is one of [Once]. It is for what repeats requests above the stack.
+func IsOnce(ctx context.Context) bool { return ctx.Value(onceKey{}) != nil }
+
 // persist sends req until there is an answer, within bounds.
 func (s *Stack) persist(req *http.Request) (*http.Response, error) {
 	ctx, start := req.Context(), time.Now()
 	limit := maxAttempts
-	if ctx.Value(onceKey{}) != nil {
+	if IsOnce(ctx) {
 		limit = 1
 	}
 	var last error

@@ -18,7 +18,8 @@
 //   - GitHub may list an attestation twice, which says the same twice.
 //
 // A tag that others add to is the exception, as what is sent again may be older than what they have
-// stored: the registry's adapter asks for one attempt ([Once]) and reads the tag again.
+// stored: the registry's adapter asks for one attempt ([Once]), repeats nothing itself ([IsOnce]),
+// and reads the tag again.
 package transport
 
 import (
