@@ -77,7 +77,7 @@ func (c *Client) explainImage(err error, ref name.Reference) error {
 		}
 	}
 	if isOtherContent(err) {
-		return otherContent(err, ref)
+		return otherContent(err, ref.Context(), ref.String())
 	}
 	if terr, ok := errors.AsType[*transport.Error](err); ok && terr.StatusCode == http.StatusForbidden && !c.login(ref.Context().Registry).empty() && !c.options.ReadOnly {
 		who := c.who(ref.Context())
@@ -116,6 +116,9 @@ func noRepository(err error, repo name.Repository) error {
 
 // explainFind is explainImage for what is stored next to an image; nothing is signed then.
 func (c *Client) explainFind(err error, m attest.Manifest) error {
+	if isOtherContent(err) {
+		return otherContent(err, m.Ref.Context(), "what is stored next to "+m.Ref.String())
+	}
 	explained := c.explainImage(err, m.Ref)
 	if _, ok := errors.AsType[*problem.Problem](explained); ok {
 		return explained

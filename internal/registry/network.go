@@ -96,9 +96,14 @@ func unreachable(err error, repo name.Repository) error {
 	return p
 }
 
-// isOtherContent recognises content whose digest is not the one that was asked for. The library
-// has no type for that.
+// errOtherContent is content whose digest or size is not the one that was asked for.
+var errOtherContent = errors.New("other content than the digest stands for")
+
+// isOtherContent recognises errOtherContent, and the same of the library, which has no type for it.
 func isOtherContent(err error) bool {
+	if errors.Is(err, errOtherContent) {
+		return true
+	}
 	for _, words := range []string{"does not match requested digest", "does not match expected size", "error verifying"} {
 		if strings.Contains(err.Error(), words) {
 			return true
@@ -107,11 +112,12 @@ func isOtherContent(err error) bool {
 	return false
 }
 
-func otherContent(err error, ref name.Reference) error {
+// otherContent explains that what was asked for is not what came.
+func otherContent(err error, repo name.Repository, asked string) error {
 	return &problem.Problem{
 		Code: problem.DigestMismatch,
-		What: fmt.Sprintf("%s serves other content than the digest stands for.", ref.Context().RegistryStr()),
-		Why:  fmt.Sprintf("It was asked for %s, and what came has another digest or size.", ref),
+		What: fmt.Sprintf("%s serves other content than the digest stands for.", repo.RegistryStr()),
+		Why:  fmt.Sprintf("It was asked for %s, and what came has another digest or size.", asked),
 		Fix:  "Check what stands between the runner and the registry, such as a caching proxy, and run the job again. Do not use the image before you know.",
 		Err:  err,
 	}

@@ -181,7 +181,7 @@ func (s *session) getManifest(ctx context.Context, identifier string, accept typ
 			return nil, nil, err
 		}
 		if have != want {
-			return nil, nil, fmt.Errorf("the registry serves %s for %s", have, want)
+			return nil, nil, fmt.Errorf("%w: the registry serves %s for %s", errOtherContent, have, want)
 		}
 	}
 	return got.body, got.header, nil

@@ -193,7 +193,7 @@ func (d *download) reopen() error {
 	return nil
 }
 
-var errTooLong = errors.New("the registry sends more than the layer has")
+var errTooLong = fmt.Errorf("%w: the registry sends more than the layer has", errOtherContent)
 
 // pause waits before the layer is asked for again, or says why it is not.
 func (d *download) pause(err error) error {
@@ -217,7 +217,7 @@ func (b *brokenDownload) Unwrap() error { return b.error }
 // check compares the layer with its digest, at its end.
 func (d *download) check() error {
 	if got := hex.EncodeToString(d.sum.Sum(nil)); got != d.layer.hash.Hex {
-		return fmt.Errorf("the registry serves sha256:%s for %s", got, d.layer.hash)
+		return fmt.Errorf("%w: the registry serves sha256:%s for %s", errOtherContent, got, d.layer.hash)
 	}
 	d.layer.tell(0, 1)
 	return io.EOF
