@@ -52,6 +52,19 @@ type group struct {
 	tags      []*attest.Attachment
 }
 
+// tagForms are those that are under a tag, the signature last.
+var tagForms = []attest.Form{attest.FormTag, attest.FormAtt, attest.FormSig}
+
+// under returns what goes to the tag of a form.
+func (g *group) under(form attest.Form) (out []*attest.Attachment) {
+	for _, a := range g.tags {
+		if a.Form == form {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
 // byImage groups attachments by what they are about, in the order of their first ones.
 func byImage(planned []*attest.Attachment) []*group {
 	var out []*group

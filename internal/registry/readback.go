@@ -2,6 +2,7 @@ package registry
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -38,16 +39,20 @@ func (c *Client) ReadBack(ctx context.Context, repo name.Repository, attachments
 }
 
 // readBack finds the attachments of one image, asking again while the registry does not
-// show them all. What another writer has overwritten meanwhile is added again.
+// show them all, or breaks off. What another writer has overwritten meanwhile is added again.
 func (s *session) readBack(ctx context.Context, g *group, found map[*attest.Attachment]attest.Stored) error {
 	var missing []*attest.Attachment
+	var broken error
 	for i, wait := range readBackWaits {
 		if err := httpstack.Wait(ctx, wait); err != nil {
 			return err
 		}
-		var err error
-		if missing, err = s.look(ctx, g, found); err != nil || len(missing) == 0 {
-			return err
+		missing, broken = s.look(ctx, g, found)
+		if broken != nil && !brokenOff(broken) {
+			return broken
+		}
+		if broken == nil && len(missing) == 0 {
+			return nil
 		}
 		if i == len(readBackWaits)-1 {
 			break
@@ -55,6 +60,9 @@ func (s *session) readBack(ctx context.Context, g *group, found map[*attest.Atta
 		if err := s.repair(ctx, missing); err != nil {
 			return err
 		}
+	}
+	if broken != nil {
+		return broken
 	}
 	return &problem.Problem{
 		Code: problem.ReadBackMissing,
@@ -64,44 +72,71 @@ func (s *session) readBack(ctx context.Context, g *group, found map[*attest.Atta
 	}
 }
 
-// look adds to found what can be found as a verifier does it, and returns the rest.
+// look adds to found what can be found as a verifier does it, and returns what is not there. An
+// error of [brokenOff] is of what may be there: the rest was looked for all the same.
 func (s *session) look(ctx context.Context, g *group, found map[*attest.Attachment]attest.Stored) (missing []*attest.Attachment, err error) {
-	var list []v1.Descriptor
-	if len(g.referrers) > 0 {
-		if list, err = s.list(ctx, g.about); err != nil {
-			return nil, err
-		}
+	referrers, err := s.lookAmongReferrers(ctx, g, found)
+	if err != nil && !brokenOff(err) {
+		return nil, err
+	}
+	tags, tagsErr := s.lookUnderTags(ctx, g, found)
+	return append(referrers, tags...), cmp.Or(tagsErr, err)
+}
+
+func (s *session) lookAmongReferrers(ctx context.Context, g *group, found map[*attest.Attachment]attest.Stored) (missing []*attest.Attachment, broken error) {
+	if len(g.referrers) == 0 {
+		return nil, nil
+	}
+	list, err := s.list(ctx, g.about)
+	if err != nil {
+		return nil, err
 	}
 	for _, a := range g.referrers {
 		if !contains(list, a.Manifest.Digest()) {
 			missing = append(missing, a)
 			continue
 		}
+		if _, read := found[a]; read {
+			continue // in an earlier round; its digest is its content
+		}
 		content, err := s.onlyLayer(ctx, a.Manifest)
-		if notFound(err) {
+		switch {
+		case notFound(err):
 			missing = append(missing, a) // listed, and not served everywhere yet
+		case brokenOff(err):
+			broken = err
+		case err != nil:
+			return nil, err
+		default:
+			found[a] = attest.Stored{Form: a.Form, Manifest: a.Manifest, Content: content}
+		}
+	}
+	return missing, broken
+}
+
+func (s *session) lookUnderTags(ctx context.Context, g *group, found map[*attest.Attachment]attest.Stored) (missing []*attest.Attachment, broken error) {
+	for _, form := range tagForms {
+		wanted := g.under(form)
+		if len(wanted) == 0 {
+			continue
+		}
+		layers, err := s.findLayers(ctx, g.about, form, ours(wanted))
+		if brokenOff(err) {
+			broken = err
 			continue
 		}
 		if err != nil {
 			return nil, err
 		}
-		found[a] = attest.Stored{Form: a.Form, Manifest: a.Manifest, Content: content}
-	}
-	layers := map[attest.Form][]attest.Stored{}
-	for _, a := range g.tags {
-		if _, asked := layers[a.Form]; !asked {
-			if layers[a.Form], err = s.findLayers(ctx, g.about, a.Form, ours(g.tags)); err != nil {
-				return nil, err
+		for _, a := range wanted {
+			if stored, ok := among(layers, a); ok {
+				found[a] = stored
+			} else {
+				missing = append(missing, a)
 			}
 		}
-		stored, ok := among(layers[a.Form], a)
-		if !ok {
-			missing = append(missing, a)
-			continue
-		}
-		found[a] = stored
 	}
-	return missing, nil
+	return missing, broken
 }
 
 // ours chooses the layers that have the content of an attachment: under a tag there may be

@@ -37,13 +37,9 @@ const maxLayers = 1000
 
 // cosignTags are the tags that the group's attachments go to.
 func (s *session) cosignTags(g *group) []*shared {
-	byForm := map[attest.Form][]*attest.Attachment{}
-	for _, a := range g.tags {
-		byForm[a.Form] = append(byForm[a.Form], a)
-	}
 	var out []*shared
-	for _, form := range []attest.Form{attest.FormTag, attest.FormAtt, attest.FormSig} { // the signature last
-		made := byForm[form]
+	for _, form := range tagForms {
+		made := g.under(form)
 		if len(made) == 0 {
 			continue
 		}
