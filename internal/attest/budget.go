@@ -34,8 +34,13 @@ func (b budget) forEach(attachments int) budget {
 	return b
 }
 
-// errSpent is a budget that is used up.
-var errSpent = errors.New("there is no time left for it")
+// errSpent is a budget that is used up. Adapters know it as any other deadline.
+var errSpent error = spent{}
+
+type spent struct{}
+
+func (spent) Error() string { return "there is no time left for it" }
+func (spent) Unwrap() error { return context.DeadlineExceeded }
 
 // spend does a stage about an image. If that takes too long, the error says so, and what was
 // under way.

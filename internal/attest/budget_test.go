@@ -1,6 +1,7 @@
 package attest_test
 
 import (
+	"context"
 	"errors"
 	"strconv"
 	"strings"
@@ -58,6 +59,21 @@ func TestBudgets(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestBudgetIsDeadline: a stage knows the end of its time as it knows any deadline.
+func TestBudgetIsDeadline(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(single())
+		w.on["download"] = func() { time.Sleep(21 * time.Minute) }
+		if _, err := w.runWith(t.Context(), t, nil); err != nil {
+			t.Fatal(err)
+		}
+		if !errors.Is(w.ended, context.DeadlineExceeded) {
+			t.Errorf("error %v", w.ended)
+		}
+	})
 }
 
 // TestBudgetOfMany: what belongs to many platforms may take longer.

@@ -38,6 +38,7 @@ type world struct {
 	newLog   bool       // a log of version 2 alone
 	job      attest.Run // that the identity names
 	moved    v1.Hash    // of all tags at the end; the zero Hash: of none
+	ended    error      // why the context of the download has ended
 
 	signsFor  attest.SignatureFormat
 	noPromise bool
@@ -114,12 +115,14 @@ func (w *world) Digest(_ context.Context, tag name.Tag) (v1.Hash, error) {
 }
 
 // Download implements [attest.Downloader].
-func (w *world) Download(_ context.Context, images []attest.Image, dir string) error {
+func (w *world) Download(ctx context.Context, images []attest.Image, dir string) error {
 	var all []string
 	for _, img := range images {
 		all = append(all, short(img.Manifest))
 	}
-	return w.call("download %s to %s", strings.Join(all, " "), dir)
+	err := w.call("download %s to %s", strings.Join(all, " "), dir)
+	w.ended = context.Cause(ctx)
+	return err
 }
 
 // Catalog implements [attest.Cataloger].

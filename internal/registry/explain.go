@@ -120,7 +120,7 @@ func (c *Client) explainFind(err error, m attest.Manifest) error {
 		return otherContent(err, m.Ref.Context(), "what is stored next to "+m.Ref.String())
 	}
 	explained := c.explainImage(err, m.Ref)
-	if _, ok := errors.AsType[*problem.Problem](explained); ok {
+	if _, ok := errors.AsType[*problem.Problem](explained); ok || ended(err) {
 		return explained
 	}
 	return &problem.Problem{
@@ -155,7 +155,10 @@ func cause(err error) string {
 	if terr, ok := errors.AsType[*transport.Error](err); ok {
 		return fmt.Sprintf("it answered %d %s", terr.StatusCode, http.StatusText(terr.StatusCode))
 	}
-	if _, ok := errors.AsType[*url.Error](err); ok {
+	if failed, ok := errors.AsType[*url.Error](err); ok {
+		if ended(err) {
+			return failed.Err.Error()
+		}
 		return "the connection failed"
 	}
 	return err.Error()

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -52,7 +53,7 @@ func (c *Client) explainHandshake(err error, repo name.Repository) error {
 		why = " Nothing was sent there."
 	case strings.Contains(words, "invalid realm in www-authenticate"):
 		why = " Nothing was sent there."
-	case known:
+	case known, ended(err):
 		return explained
 	}
 	return &problem.Problem{
@@ -64,8 +65,21 @@ func (c *Client) explainHandshake(err error, repo name.Repository) error {
 	}
 }
 
-// unreachable explains failures below HTTP. What did not fail there passes unchanged.
+// ended reports whether the run, or a step of it, was stopped or has taken too long. That a dial
+// has is net's own limit, of which net says the same.
+func ended(err error) bool {
+	_, unanswered := errors.AsType[*httpstack.UnansweredError](err)
+	dial, isNetwork := errors.AsType[*net.OpError](err)
+	late := errors.Is(err, context.DeadlineExceeded) && (!isNetwork || !dial.Timeout())
+	return unanswered || late || errors.Is(err, context.Canceled)
+}
+
+// unreachable explains failures below HTTP. What did not fail there passes unchanged, and so does
+// the end of a context.
 func unreachable(err error, repo name.Repository) error {
+	if ended(err) {
+		return err
+	}
 	p := &problem.Problem{
 		Code: problem.RegistryUnreachable,
 		What: fmt.Sprintf("No connection to %s.", repo.RegistryStr()),
