@@ -113,6 +113,8 @@ func IsPassing(err error) bool {
 		plain     tls.RecordHeaderError // what [http.Client] turns into http.ErrSchemeMismatch
 	)
 	switch {
+	case isSlowDial(err):
+		return true
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return false
 	case errors.As(err, &refused), errors.As(err, &plain), isNobodyHere(err):
@@ -121,6 +123,13 @@ func IsPassing(err error) bool {
 		return false
 	}
 	return true
+}
+
+// isSlowDial reports whether a connection was not made in time. Package net has that error say
+// that it is the end of a context.
+func isSlowDial(err error) bool {
+	dial, ok := errors.AsType[*net.OpError](err)
+	return ok && dial.Op == "dial" && dial.Timeout()
 }
 
 // isNobodyHere reports whether no program listens on this machine, which is the container of

@@ -197,3 +197,22 @@ func TestNobodyHere(t *testing.T) {
 		t.Errorf("error %v, want one attempt", err)
 	}
 }
+
+// slowDial is the error of package net for a connection that was not made in time.
+type slowDial struct{}
+
+func (slowDial) Error() string        { return "i/o timeout" }
+func (slowDial) Timeout() bool        { return true }
+func (slowDial) Is(target error) bool { return target == context.DeadlineExceeded }
+
+// TestSlowDial: the next try may find the host.
+func TestSlowDial(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var attempts atomic.Int32
+		get(t, broken(&net.OpError{Op: "dial", Err: slowDial{}}, 200).client(&attempts), "https://log.test/")
+		if attempts.Load() != 2 {
+			t.Errorf("%d attempts, want two", attempts.Load())
+		}
+	})
+}
