@@ -43,7 +43,7 @@ func rekorClient(log string, guard http.RoundTripper) sign.RekorClient {
 		u = &url.URL{} // the URL was checked when it was read
 	}
 	client := httptransport.NewWithClient(u.Host, u.Path+rekor.DefaultBasePath, []string{u.Scheme}, &http.Client{Transport: guard})
-	client.SetDebug(false) // else DEBUG, a variable of the job, has it print all that the log answers
+	client.Debug = false // else DEBUG, a variable of the job, has it print all that the log answers
 	return rekor.New(client, strfmt.Default).Entries
 }
 
