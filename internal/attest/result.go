@@ -120,6 +120,17 @@ func (s *Seal) SBOM() *SBOM {
 	return nil
 }
 
+// SBOMOf is the SBOM about one image: a platform, or, without platform, the index; nil if there
+// is none.
+func (s *Seal) SBOMOf(img Image) *SBOM {
+	for _, sbom := range s.SBOMs {
+		if sbom.Image.Ref == img.Ref && sbom.Image.Platform.Equals(img.Platform) {
+			return sbom
+		}
+	}
+	return nil
+}
+
 // AttachmentsOf says where b belongs.
 func (s *Seal) AttachmentsOf(b *Bundle) []*Attachment {
 	var out []*Attachment

@@ -75,7 +75,7 @@ func (s Scan) Snapshots(res *attest.Result) ([]*Snapshot, error) {
 	seen := map[string]bool{} // digests
 	for _, seal := range res.Seals {
 		for _, img := range seal.Subject.Images {
-			document := documentOf(seal, img)
+			document := documentOf(seal.SBOMOf(img))
 			if document == nil || seen[img.Ref.DigestStr()] {
 				continue
 			}
@@ -97,12 +97,13 @@ func (s Scan) Snapshots(res *attest.Result) ([]*Snapshot, error) {
 }
 
 // documentOf is the first whose packages can be read; nil without one.
-func documentOf(s *attest.Seal, img attest.Image) *attest.Document {
-	for _, sbom := range s.SBOMs {
-		for i, d := range sbom.Documents {
-			if sbom.Image.Ref == img.Ref && (d.Format == attest.SPDXJSON || d.Format == attest.CycloneDXJSON) {
-				return &sbom.Documents[i]
-			}
+func documentOf(sbom *attest.SBOM) *attest.Document {
+	if sbom == nil {
+		return nil
+	}
+	for i, d := range sbom.Documents {
+		if d.Format == attest.SPDXJSON || d.Format == attest.CycloneDXJSON {
+			return &sbom.Documents[i]
 		}
 	}
 	return nil

@@ -116,7 +116,7 @@ func image(res *attest.Result, s *attest.Seal, dir string) imageResult {
 	}
 	for _, img := range s.Subject.Images {
 		p := platformResult{Platform: img.Platform.String(), Digest: img.Ref.DigestStr()}
-		if sbom := sbomOf(s, img); sbom != nil {
+		if sbom := s.SBOMOf(img); sbom != nil {
 			p.Packages, p.Documents = &sbom.Packages, documents(n, sbom, dir)
 		}
 		out.Platforms = append(out.Platforms, p)
@@ -167,20 +167,11 @@ func packages(s *attest.Seal) (count int, ok bool) {
 		return 0, false
 	}
 	for _, img := range s.Subject.Images {
-		if sbom := sbomOf(s, img); sbom != nil {
+		if sbom := s.SBOMOf(img); sbom != nil {
 			count, ok = count+sbom.Packages, true
 		}
 	}
 	return count, ok
-}
-
-func sbomOf(s *attest.Seal, img attest.Image) *attest.SBOM {
-	for _, sbom := range s.SBOMs {
-		if sbom.Image.Ref == img.Ref && sbom.Image.Platform.Equals(img.Platform) {
-			return sbom
-		}
-	}
-	return nil
 }
 
 // digest is the SHA-256 of b as "sha256:<hex>".

@@ -49,7 +49,7 @@ func (s *summary) addf(format string, args ...any) { fmt.Fprintf(&s.out, format,
 // escaped; of what would not fit, tables are cut first, then images.
 func Summary(res *attest.Result, job Job, err error) string {
 	found := map[*attest.Seal]*contents{}
-	known := map[*byte]*listed{}
+	known := lists{}
 	for _, s := range res.Seals {
 		found[s] = contentsOf(s, known)
 	}
@@ -101,7 +101,7 @@ func (s *summary) line(seal *attest.Seal) string {
 	if a := seal.Signature(); a != nil {
 		logged = entry(a.Bundle.Entry)
 	}
-	return fmt.Sprintf("| %s | %s | %s | %s |\n", code(title(seal.Subject)), code(short(seal.Subject.Manifest)), s.contents[seal].count(), logged)
+	return fmt.Sprintf("| %s | %s | %s | %s |\n", code(title(seal.Subject)), code(short(seal.Subject.Manifest)), counted(seal), logged)
 }
 
 // end shows what is about all images.

@@ -3,6 +3,7 @@ package report
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -128,10 +129,5 @@ func public(res *attest.Result) (entered []string, attached int) {
 
 // inRegistry reports whether verifiers can find one of them.
 func inRegistry(attachments []*attest.Attachment) bool {
-	for _, a := range attachments {
-		if a.InRegistry() {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(attachments, (*attest.Attachment).InRegistry)
 }

@@ -53,11 +53,11 @@ func (s *summary) signer(id attest.Identity) {
 func (s *summary) platforms(seal *attest.Seal) {
 	var rows []string
 	if seal.Subject.IsIndex() {
-		sbom := s.contents[seal].of(attest.Image{Manifest: seal.Subject.Manifest})
-		rows = append(rows, s.platform(seal, "index", seal.Subject.Manifest, s.contents[seal].count(), sbom))
+		sbom := seal.SBOMOf(attest.Image{Manifest: seal.Subject.Manifest})
+		rows = append(rows, s.platform(seal, "index", seal.Subject.Manifest, counted(seal), sbom))
 	}
 	for _, img := range seal.Subject.Images {
-		sbom, count := s.contents[seal].of(img), "–"
+		sbom, count := seal.SBOMOf(img), "–"
 		if sbom != nil {
 			count = strconv.Itoa(sbom.Packages)
 		}

@@ -13,35 +13,24 @@ import (
 
 // contents is what the SBOMs of an image list, each package once: many are in every platform.
 type contents struct {
-	packages int // those that are counted for the user, in all platforms together; -1: no SBOM
-	unique   int
-	sboms    map[string]*attest.SBOM // by what they are about
-	types    map[string]int
-	licenses map[string]int
+	unique          int
+	types, licenses map[string]int // packages, by name
 }
 
-// listed is what one document lists.
-type listed []attest.Package
+// lists are the packages of the documents that were read, by their first byte: the same image may be
+// in several repositories.
+type lists map[*byte][]attest.Package
 
-// contentsOf reads the SBOMs of an image. known has those that were read, by their first byte:
-// the same image may be in several repositories.
-func contentsOf(s *attest.Seal, known map[*byte]*listed) *contents {
-	c := &contents{packages: -1, sboms: map[string]*attest.SBOM{}, types: map[string]int{}, licenses: map[string]int{}}
+// contentsOf reads the SBOMs of an image.
+func contentsOf(s *attest.Seal, known lists) *contents {
+	c := &contents{types: map[string]int{}, licenses: map[string]int{}}
 	if s.Subject == nil {
 		return c
-	}
-	for _, sbom := range s.SBOMs {
-		c.sboms[imageKey(sbom.Image)] = sbom
 	}
 	type key struct{ name, version, url string }
 	seen := map[key]bool{}
 	for _, img := range s.Subject.Images {
-		sbom := c.of(img)
-		if sbom == nil {
-			continue
-		}
-		c.packages = max(c.packages, 0) + sbom.Packages
-		for _, p := range listOf(sbom, known) {
+		for _, p := range known.of(s.SBOMOf(img)) {
 			k := key{p.Name, p.Version, p.URL}
 			if seen[k] {
 				continue
@@ -60,38 +49,35 @@ func contentsOf(s *attest.Seal, known map[*byte]*listed) *contents {
 	return c
 }
 
-// of is the SBOM of an image, or nil.
-func (c *contents) of(img attest.Image) *attest.SBOM { return c.sboms[imageKey(img)] }
-
-func imageKey(img attest.Image) string { return img.Ref.String() + " " + img.Platform.String() }
-
-// listOf are the packages of the first document that says; a summary goes without rather than
-// fail.
-func listOf(sbom *attest.SBOM, known map[*byte]*listed) listed {
+// of are the packages of the first document that says; a summary goes without rather than fail.
+func (l lists) of(sbom *attest.SBOM) []attest.Package {
+	if sbom == nil {
+		return nil
+	}
 	for _, doc := range sbom.Documents {
 		if len(doc.Bytes) == 0 {
 			continue
 		}
 		first := &doc.Bytes[0]
-		if known[first] == nil {
-			packages, err := doc.Packages()
-			if err != nil {
+		packages, read := l[first]
+		if !read {
+			var err error
+			if packages, err = doc.Packages(); err != nil {
 				continue // of another format, or the user's own and odd
 			}
-			list := listed(packages)
-			known[first] = &list
+			l[first] = packages
 		}
-		return *known[first]
+		return packages
 	}
 	return nil
 }
 
-// count is the number of packages in a cell of a table.
-func (c *contents) count() string {
-	if c.packages < 0 {
-		return "–"
+// counted is the number of packages of all platforms, in a cell of a table.
+func counted(seal *attest.Seal) string {
+	if n, ok := packages(seal); ok {
+		return strconv.Itoa(n)
 	}
-	return strconv.Itoa(c.packages)
+	return "–"
 }
 
 // maxTop is how many types and licenses are shown.
