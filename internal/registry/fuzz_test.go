@@ -86,7 +86,7 @@ func answer(t *testing.T, q struct{ method, path string }, always bool, hostile 
 		}
 		inner.ServeHTTP(w, req)
 	})
-	c := registry.New(registry.Options{Transport: inProcess{handler}, Logins: map[string]registry.Login{
+	c := registry.New(registry.Options{Transport: retrying(inProcess{handler}), Logins: map[string]registry.Login{
 		host: {Username: "alice", Password: secret.New("hunter2-hunter2")},
 	}})
 	armed = true

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
@@ -85,17 +84,7 @@ type brief struct{ next http.RoundTripper }
 
 const maxRefusal = 32 << 10
 
-// maxRedirects bounds those of one request; the library follows them without end.
-const maxRedirects = 10
-
 func (b brief) RoundTrip(req *http.Request) (*http.Response, error) {
-	n := 0
-	for r := req; r != nil && r.Response != nil; r = r.Response.Request {
-		n++
-	}
-	if n > maxRedirects {
-		return nil, fmt.Errorf("%s redirects more than %d times", req.URL.Host, maxRedirects)
-	}
 	resp, err := b.next.RoundTrip(req)
 	if err == nil && resp.StatusCode >= http.StatusBadRequest {
 		resp.Body = struct {

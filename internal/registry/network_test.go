@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -76,6 +77,32 @@ func TestDialTimesOut(t *testing.T) {
 	_, err := client(network).Resolve(t.Context(), reference(t, repository+":v1"), v1.Hash{}, nil)
 	if problem.From(err).Code != problem.RegistryUnreachable {
 		t.Errorf("error %v", err)
+	}
+}
+
+// TestRedirectsWithoutEnd: a layer that leads to itself is given up after a few redirects.
+func TestRedirectsWithoutEnd(t *testing.T) {
+	t.Parallel()
+	inner := memory(false)
+	idx, common := shared(t)
+	requests := 0
+	network := inProcess{before(inner, func(w http.ResponseWriter, req *http.Request) bool {
+		if !strings.Contains(req.URL.Path, common.String()) {
+			return false
+		}
+		requests++
+		http.Redirect(w, req, req.URL.Path+"/x", http.StatusTemporaryRedirect)
+		return true
+	})}
+	push(t, inProcess{inner}, repository+":v1", idx)
+	cl := client(retrying(network))
+	subject, err := cl.Resolve(t.Context(), reference(t, repository+":v1"), v1.Hash{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = cl.Download(t.Context(), subject.Images, t.TempDir())
+	if p := problem.From(err); p.Code != problem.RegistryUnreachable || !strings.Contains(p.Why, "it is redirect number 6") || requests != 6 {
+		t.Errorf("%v after %d requests", err, requests)
 	}
 }
 
