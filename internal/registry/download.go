@@ -127,22 +127,11 @@ func (s *session) missing(ctx context.Context, img v1.Image, path layout.Path) (
 	}
 	var out []v1.Layer
 	have := map[v1.Hash]bool{}
-	for i, layer := range layers {
-		digest, err := layer.Digest()
-		if err != nil {
-			return nil, err
+	for i, d := range manifest.Layers {
+		if !have[d.Digest] && !has(path, d.Digest, d.Size) {
+			out = append(out, s.resume(ctx, layers[i], d))
 		}
-		if have[digest] {
-			continue
-		}
-		have[digest] = true
-		size, err := layer.Size()
-		if err != nil {
-			return nil, err
-		}
-		if !has(path, digest, size) {
-			out = append(out, s.resume(ctx, layer, manifest.Layers[i]))
-		}
+		have[d.Digest] = true
 	}
 	return out, nil
 }
