@@ -5,8 +5,6 @@ package github
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/hex"
 	"net/http"
 	"strconv"
 	"strings"
@@ -80,8 +78,7 @@ func (a *Artifacts) upload(ctx context.Context, u Upload) (*attest.Artifact, err
 	if err := a.storage(signed).put(ctx, content); err != nil {
 		return nil, err
 	}
-	sum := sha256.Sum256(content)
-	id, err := service.finalize(ctx, u.Name, len(content), "sha256:"+hex.EncodeToString(sum[:]))
+	id, err := service.finalize(ctx, u.Name, len(content), digestOf(content))
 	if err != nil {
 		return nil, err
 	}

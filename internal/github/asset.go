@@ -107,11 +107,13 @@ func (a *API) remove(ctx context.Context, old *asset) error {
 
 // has reports whether the asset is known to have the content.
 func (a *asset) has(content []byte) bool {
-	if a == nil || a.State != uploaded {
-		return false
-	}
+	return a != nil && a.State == uploaded && a.Digest == digestOf(content)
+}
+
+// digestOf is the SHA-256 of content as GitHub writes it, "sha256:<hex>".
+func digestOf(content []byte) string {
 	sum := sha256.Sum256(content)
-	return a.Digest == "sha256:"+hex.EncodeToString(sum[:])
+	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
 func mediaType(name string) string {
