@@ -71,20 +71,13 @@ func (c *attestClient) provenance(t *testing.T) string {
 // predicateOf is the provenance in a bundle, byte for byte.
 func predicateOf(t *testing.T, bundle []byte) string {
 	t.Helper()
-	var content struct {
-		Envelope struct {
-			Payload []byte `json:"payload"`
-		} `json:"dsseEnvelope"`
-	}
-	if err := json.Unmarshal(bundle, &content); err != nil {
-		t.Fatal(err)
-	}
+	signed := payload(t, bundle)
 	var st struct {
 		PredicateType string
 		Predicate     json.RawMessage
 	}
-	if err := json.Unmarshal(content.Envelope.Payload, &st); err != nil || st.PredicateType != provenancePredicateType {
-		t.Fatalf("no provenance, %v: %s", err, content.Envelope.Payload)
+	if err := json.Unmarshal(signed, &st); err != nil || st.PredicateType != provenancePredicateType {
+		t.Fatalf("no provenance, %v: %s", err, signed)
 	}
 	return string(st.Predicate)
 }

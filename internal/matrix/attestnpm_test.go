@@ -130,6 +130,16 @@ func compare(want, got []string) []string {
 // statement is what a bundle is about, with the whole predicate.
 func statement(t *testing.T, bundle []byte) map[string]any {
 	t.Helper()
+	var statement map[string]any
+	if err := json.Unmarshal(payload(t, bundle), &statement); err != nil {
+		t.Fatal(err)
+	}
+	return statement
+}
+
+// payload is what was signed in a bundle, byte for byte.
+func payload(t *testing.T, bundle []byte) []byte {
+	t.Helper()
 	var content struct {
 		Envelope struct {
 			Payload []byte `json:"payload"`
@@ -138,11 +148,7 @@ func statement(t *testing.T, bundle []byte) map[string]any {
 	if err := json.Unmarshal(bundle, &content); err != nil {
 		t.Fatal(err)
 	}
-	var statement map[string]any
-	if err := json.Unmarshal(content.Envelope.Payload, &statement); err != nil {
-		t.Fatal(err)
-	}
-	return statement
+	return content.Envelope.Payload
 }
 
 // testReferrer has cosign read what actions/attest stores in a registry, which shows that

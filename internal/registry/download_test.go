@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"seal-image/internal/attest"
+	"seal-image/internal/registry"
 )
 
 // shared returns an index of two platforms whose images have one layer in common, each
@@ -48,14 +49,8 @@ func TestDownload(t *testing.T) {
 	idx, common := shared(t)
 	push(t, network, repository+":v1", idx)
 	cl := client(network)
-	subject, err := cl.Resolve(t.Context(), reference(t, repository+":v1"), v1.Hash{}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	if err := cl.Download(t.Context(), subject.Images, dir); err != nil {
-		t.Fatal(err)
-	}
+	subject := resolved(t, cl)
+	downloaded(t, cl, subject.Images)
 
 	blobs := requests.seen(http.MethodGet, "/blobs/sha256:")
 	if got := len(requests.seen(http.MethodGet, "/blobs/"+common.String())); got != 1 {
@@ -64,7 +59,16 @@ func TestDownload(t *testing.T) {
 	if unique := slices.Compact(slices.Sorted(slices.Values(blobs))); len(unique) != len(blobs) {
 		t.Errorf("a blob was fetched twice: %v", blobs)
 	}
-	inLayout(t, dir, subject.Images)
+}
+
+// downloaded downloads images, and checks that all of them have arrived.
+func downloaded(t *testing.T, cl *registry.Client, images []attest.Image) {
+	t.Helper()
+	dir := t.TempDir()
+	if err := cl.Download(t.Context(), images, dir); err != nil {
+		t.Fatal(err)
+	}
+	inLayout(t, dir, images)
 }
 
 // inLayout checks that a layout has these images, whole, and nothing else.
@@ -136,10 +140,7 @@ func TestDownloadTwice(t *testing.T) {
 	idx, common := shared(t)
 	push(t, network, repository+":v1", idx)
 	cl := client(network)
-	subject, err := cl.Resolve(t.Context(), reference(t, repository+":v1"), v1.Hash{}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	subject := resolved(t, cl)
 	dir := t.TempDir()
 	for _, img := range subject.Images {
 		if err := cl.Download(t.Context(), []attest.Image{img}, dir); err != nil {
@@ -180,10 +181,7 @@ func TestDownloadAfterBreak(t *testing.T) {
 				})}
 				push(t, network, repository+":v1", idx)
 				cl := client(network)
-				subject, err := cl.Resolve(t.Context(), reference(t, repository+":v1"), v1.Hash{}, nil)
-				if err != nil {
-					t.Fatal(err)
-				}
+				subject := resolved(t, cl)
 				dir := t.TempDir()
 				calls := 1
 				for ; cl.Download(t.Context(), subject.Images, dir) != nil; calls++ {
@@ -207,10 +205,7 @@ func TestDownloadPartialBlob(t *testing.T) {
 	idx, common := shared(t)
 	push(t, network, repository+":v1", idx)
 	cl := client(network)
-	subject, err := cl.Resolve(t.Context(), reference(t, repository+":v1"), v1.Hash{}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	subject := resolved(t, cl)
 	dir := t.TempDir()
 	blobs := filepath.Join(dir, "blobs", "sha256")
 	if err := os.MkdirAll(blobs, 0o755); err != nil {
@@ -242,15 +237,8 @@ func TestDownloadFromAnotherHost(t *testing.T) {
 	push(t, inProcess{inner}, repository+":v1", idx)
 	network := byHost{host: basic{next: requests}, "cdn.example.com": requests}
 	cl := loggedIn(network)
-	subject, err := cl.Resolve(t.Context(), reference(t, repository+":v1"), v1.Hash{}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	if err := cl.Download(t.Context(), subject.Images, dir); err != nil {
-		t.Fatal(err)
-	}
-	inLayout(t, dir, subject.Images)
+	subject := resolved(t, cl)
+	downloaded(t, cl, subject.Images)
 	elsewhere := 0
 	for _, req := range requests.requests {
 		if req.Host == host {
@@ -293,10 +281,7 @@ func TestDownloadRefuses(t *testing.T) {
 				})}
 				push(t, network, repository+":v1", idx)
 				cl := client(network)
-				subject, err := cl.Resolve(t.Context(), reference(t, repository+":v1"), v1.Hash{}, nil)
-				if err != nil {
-					t.Fatal(err)
-				}
+				subject := resolved(t, cl)
 				if err := cl.Download(t.Context(), subject.Images, t.TempDir()); err == nil {
 					t.Error("no error")
 				}

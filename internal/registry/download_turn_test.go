@@ -40,15 +40,8 @@ func TestDownloadInTurn(t *testing.T) {
 		})}
 		push(t, network, repository+":v1", img)
 		cl := client(network)
-		subject, err := cl.Resolve(t.Context(), reference(t, repository+":v1"), v1.Hash{}, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		dir := t.TempDir()
-		if err := cl.Download(t.Context(), subject.Images, dir); err != nil {
-			t.Fatal(err)
-		}
-		inLayout(t, dir, subject.Images)
+		subject := resolved(t, cl)
+		downloaded(t, cl, subject.Images)
 		if got := most.Load(); got != 6 {
 			t.Errorf("%d layers at once, want 6", got)
 		}

@@ -96,11 +96,8 @@ func TestRedirectsWithoutEnd(t *testing.T) {
 	})}
 	push(t, inProcess{inner}, repository+":v1", idx)
 	cl := client(retrying(network))
-	subject, err := cl.Resolve(t.Context(), reference(t, repository+":v1"), v1.Hash{}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = cl.Download(t.Context(), subject.Images, t.TempDir())
+	subject := resolved(t, cl)
+	err := cl.Download(t.Context(), subject.Images, t.TempDir())
 	if p := problem.From(err); p.Code != problem.RegistryUnreachable || !strings.Contains(p.Why, "it is redirect number 6") || requests != 6 {
 		t.Errorf("%v after %d requests", err, requests)
 	}

@@ -164,6 +164,16 @@ func client(network http.RoundTripper) *registry.Client {
 	return registry.New(registry.Options{Transport: network})
 }
 
+// resolved is the image that the test has pushed.
+func resolved(t *testing.T, cl *registry.Client) *attest.Subject {
+	t.Helper()
+	subject, err := cl.Resolve(t.Context(), reference(t, repository+":v1"), v1.Hash{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return subject
+}
+
 func reference(t *testing.T, ref string) name.Reference {
 	t.Helper()
 	parsed, err := name.ParseReference(ref)

@@ -92,15 +92,8 @@ func TestResume(t *testing.T) {
 				})}
 				push(t, network, repository+":v1", idx)
 				cl := client(network)
-				subject, err := cl.Resolve(t.Context(), reference(t, repository+":v1"), v1.Hash{}, nil)
-				if err != nil {
-					t.Fatal(err)
-				}
-				dir := t.TempDir()
-				if err := cl.Download(t.Context(), subject.Images, dir); err != nil {
-					t.Fatal(err)
-				}
-				inLayout(t, dir, subject.Images)
+				subject := resolved(t, cl)
+				downloaded(t, cl, subject.Images)
 				if diff := cmp.Diff(c.ranges, ranges); diff != "" {
 					t.Errorf("ranges asked for (-want +got):\n%s", diff)
 				}
@@ -139,11 +132,7 @@ func TestResumeHTTP2(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
-	if err := cl.Download(t.Context(), subject.Images, dir); err != nil {
-		t.Fatal(err)
-	}
-	inLayout(t, dir, subject.Images)
+	downloaded(t, cl, subject.Images)
 	want := []string{"", fmt.Sprintf("bytes=%d-%d", 512<<10, len(content)-1)}
 	if diff := cmp.Diff(want, ranges); diff != "" {
 		t.Errorf("ranges asked for (-want +got):\n%s", diff)
@@ -199,11 +188,8 @@ func TestResumeGivesUp(t *testing.T) {
 				})}
 				push(t, network, repository+":v1", idx)
 				cl := client(network)
-				subject, err := cl.Resolve(t.Context(), reference(t, repository+":v1"), v1.Hash{}, nil)
-				if err != nil {
-					t.Fatal(err)
-				}
-				err = cl.Download(t.Context(), subject.Images, t.TempDir())
+				subject := resolved(t, cl)
+				err := cl.Download(t.Context(), subject.Images, t.TempDir())
 				goldenProblem(t, c.golden, err)
 				if cause := problem.From(err).Err; !strings.Contains(fmt.Sprint(cause), c.says) || requests != c.requests {
 					t.Errorf("%d requests, want %d; error %v", requests, c.requests, err)
@@ -230,10 +216,7 @@ func TestResumeStops(t *testing.T) {
 		})}
 		push(t, network, repository+":v1", idx)
 		cl := client(network)
-		subject, err := cl.Resolve(t.Context(), reference(t, repository+":v1"), v1.Hash{}, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		subject := resolved(t, cl)
 		start := time.Now()
 		if err := cl.Download(ctx, subject.Images, t.TempDir()); !errors.Is(err, cause) || time.Since(start) != 100*time.Millisecond {
 			t.Errorf("error %v after %s", err, time.Since(start))
