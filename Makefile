@@ -36,7 +36,7 @@ summary-picture: ## the demo's job summary as GitHub shows it, in SUMMARY_OUT.pn
 	chromium --headless --no-sandbox --hide-scrollbars --window-size=1000,900 --screenshot=$(SUMMARY_OUT).png file://$(SUMMARY_OUT).html
 
 test: ## unit and script tests of all modules; scripts wait more than they compute
-	$(TEST) -parallel 6 ./...
+	$(TEST) -parallel 10 ./...
 	cd internal/sandbox && $(TEST) ./...
 
 # go test runs in the package's folder, so the path is absolute.
@@ -86,7 +86,7 @@ image: ## the image that a release publishes; needs no container engine
 	go run ./internal/release build -out "$(BIN)/image" -source "$(SOURCE)" -revision "$(REVISION)"
 
 golden: ## rewrite golden files and the texts of scripts
-	UPDATE=1 $(TEST) -parallel 6 ./...
+	UPDATE=1 $(TEST) -parallel 10 ./...
 
 # Syft takes ten times as long under the race detector, so not all scripts run there.
 RACE_SCRIPTS := multi|both|rekor-v2.*|lies|verify-own|several-one-fails|interleave-.*|quirk-.*|fallback-foreign|rekor-flaky|rekor-outage|dropped-answers|lost-answers|login|fail-(attach|cancelled|inputs|rekor-down|timeout)
