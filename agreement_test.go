@@ -4,7 +4,6 @@ import (
 	"os"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -12,7 +11,6 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"seal-image/internal/config"
-	"seal-image/internal/problem"
 	"seal-image/internal/report"
 )
 
@@ -207,30 +205,6 @@ func table(t *testing.T, heading string) [][]string {
 		t.Fatalf("README has no table below %s", heading)
 	}
 	return rows[2:] // head and rule
-}
-
-// TestErrorsAgree wants a heading of README for each code, and the exit statuses there.
-func TestErrorsAgree(t *testing.T) {
-	t.Parallel()
-	headings := regexp.MustCompile(`(?m)^### ([a-z-]+)\n\nExit status ([0-9 or]+)\.`).FindAllStringSubmatch(read(t, "README.md"), -1)
-	inReadme := map[string]string{}
-	for _, h := range headings {
-		inReadme[h[1]] = h[2]
-	}
-	inCode := map[string]string{}
-	for _, code := range problem.Codes() {
-		inCode[string(code)] = exits(code)
-	}
-	if diff := cmp.Diff(inCode, inReadme); diff != "" {
-		t.Errorf("codes differ (-internal/problem +README):\n%s", diff)
-	}
-}
-
-func exits(code problem.Code) string {
-	if code == problem.Cancelled {
-		return "130 or 143"
-	}
-	return strconv.Itoa(code.Exit())
 }
 
 // TestVersionAgrees compares the version in the code with the newest one of CHANGELOG.

@@ -56,7 +56,7 @@ const (
 	Cancelled Code = "cancelled"
 )
 
-// exits is the table of exit statuses that README documents.
+// exits is the table of exit statuses that docs/troubleshooting.md documents.
 var exits = map[Code]int{
 	Unexpected: 1,
 

@@ -14,7 +14,7 @@ import (
 
 // A Problem is a failure with its advice.
 type Problem struct {
-	Code Code   // stable: the anchor of its entry in the README
+	Code Code   // stable: the anchor of its entry in docs/troubleshooting.md
 	What string // what did not work, naming the thing; one sentence
 	Why  string // the cause, as far as the evidence goes
 	Fix  string // what to type next; may span lines

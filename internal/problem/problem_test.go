@@ -13,7 +13,7 @@ import (
 	"seal-image/internal/problem"
 )
 
-// TestExitOfEveryCode repeats the table of exit statuses of the README: a code that moves
+// TestExitOfEveryCode repeats the table of exit statuses of the documents: a code that moves
 // to another status breaks scripts of users.
 func TestExitOfEveryCode(t *testing.T) {
 	t.Parallel()

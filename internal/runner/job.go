@@ -239,11 +239,13 @@ func (j *Job) details(p *problem.Problem, err error) {
 	fmt.Fprintf(j.out, "code: %s\nstep: %s\nerror: %s\nhelp: %s\n", p.Code, Escape(j.step), Escape(err.Error()), j.help(p.Code))
 }
 
-// help is where the README explains the code: the repository that `uses:` names.
+// help is where a document explains the code, in the repository that `uses:` names. HEAD is its
+// default branch.
 func (j *Job) help(code problem.Code) string {
+	document := "docs/troubleshooting.md#" + string(code)
 	repository := j.getenv("GITHUB_ACTION_REPOSITORY")
 	if repository == "" {
-		return "the heading " + string(code) + " in README.md"
+		return document
 	}
-	return Escape(j.getenv("GITHUB_SERVER_URL") + "/" + repository + "#" + string(code))
+	return Escape(j.getenv("GITHUB_SERVER_URL") + "/" + repository + "/blob/HEAD/" + document)
 }
