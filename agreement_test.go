@@ -1,16 +1,17 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v3"
 
-	"seal-image/internal/config"
 	"seal-image/internal/report"
 )
 
@@ -47,19 +48,31 @@ func (o *ordered) UnmarshalYAML(node *yaml.Node) error {
 	return nil
 }
 
+func names(all ordered) []string {
+	var out []string
+	for _, d := range all {
+		out = append(out, d.Name)
+	}
+	return out
+}
+
+// mandatory are the names of those that have to be given.
+func mandatory(all ordered) []string {
+	return names(slices.DeleteFunc(slices.Clone(all), func(d declared) bool { return !d.Required }))
+}
+
 // anAction is what must agree about one of our actions.
 type anAction struct {
 	file            string
-	inputs, outputs string // headings of README
-	code            []config.Input
+	inputs, outputs string   // headings of README
 	names           []string // of outputs
 	image           string
 	args            []string
 }
 
 var bothActions = []anAction{
-	{"action.yml", "Inputs", "Outputs", config.Inputs(), report.OutputNames(), "Dockerfile", []string{}},
-	{"verify/action.yml", "Inputs of verify", "Outputs of verify", config.VerifyInputs(), report.VerifyOutputNames(), "../Dockerfile", []string{"verify"}},
+	{"action.yml", "Inputs", "Outputs", report.OutputNames(), "Dockerfile", []string{}},
+	{"verify/action.yml", "Inputs of verify", "Outputs of verify", report.VerifyOutputNames(), "../Dockerfile", []string{"verify"}},
 }
 
 func readAction(t *testing.T, file string) actionFile {
@@ -80,45 +93,75 @@ func read(t *testing.T, name string) string {
 	return string(content)
 }
 
-// TestInputsAgree compares each action's file with the code and with README.
+// TestInputsAgree compares each action's file with README, and both with the code.
 func TestInputsAgree(t *testing.T) {
 	t.Parallel()
 	for _, a := range bothActions {
 		t.Run(a.file, func(t *testing.T) {
 			t.Parallel()
-			action := readAction(t, a.file)
-			var inAction, inCode [][2]string
-			for _, d := range action.Inputs {
-				inAction = append(inAction, [2]string{d.Name, d.Default})
+			var rows []string
+			for _, d := range readAction(t, a.file).Inputs {
+				value := ""
+				if d.Default != "" {
+					value = "`" + d.Default + "`"
+				}
+				if d.Required {
+					value = "required"
+				}
+				rows = append(rows, fmt.Sprintf("| `%s` | %s | %s |\n", d.Name, value, d.Description))
 			}
-			for _, in := range a.code {
-				inCode = append(inCode, [2]string{in.Name, in.Default})
-			}
-			if diff := cmp.Diff(inAction, inCode); diff != "" {
-				t.Errorf("inputs differ (-%s +internal/config):\n%s", a.file, diff)
-			}
-			checkInputTable(t, action.Inputs, table(t, a.inputs))
+			compareTable(t, a.inputs, rows)
 		})
+	}
+	compareFile(t, "internal/config/declared.go", declarations(t))
+}
+
+// declarations is the code of internal/config that says what the actions declare.
+func declarations(t *testing.T) string {
+	t.Helper()
+	var b strings.Builder
+	b.WriteString("// Code generated from action.yml and verify/action.yml by `make golden`. DO NOT EDIT.\n\npackage config\n")
+	for _, a := range []struct{ file, function, reader string }{{"action.yml", "Inputs", "Parse"}, {"verify/action.yml", "VerifyInputs", "ParseVerify"}} {
+		fmt.Fprintf(&b, "\n// %s returns the inputs that [%s] reads, in the order of %s.\nfunc %s() []Input {\n\treturn []Input{\n", a.function, a.reader, a.file, a.function)
+		for _, d := range readAction(t, a.file).Inputs {
+			if d.Default == "" {
+				fmt.Fprintf(&b, "\t\t{Name: %q},\n", d.Name)
+			} else {
+				fmt.Fprintf(&b, "\t\t{Name: %q, Default: %q},\n", d.Name, d.Default)
+			}
+		}
+		b.WriteString("\t}\n}\n")
+	}
+	return b.String()
+}
+
+// compareFile wants a file to be what the actions declare; with the variable UPDATE it writes it.
+func compareFile(t *testing.T, name, want string) {
+	t.Helper()
+	if os.Getenv("UPDATE") == "1" {
+		if err := os.WriteFile(name, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff(want, read(t, name)); diff != "" {
+		t.Errorf("%s differs (-want +got), UPDATE=1 rewrites it:\n%s", name, diff)
 	}
 }
 
-func checkInputTable(t *testing.T, inputs ordered, rows [][]string) {
+// readmeLock is for the tests that rewrite README.
+var readmeLock sync.Mutex
+
+// compareTable wants the first table below a heading of README to have these rows.
+func compareTable(t *testing.T, heading string, rows []string) {
 	t.Helper()
-	for i, d := range inputs {
-		value := ""
-		if d.Default != "" {
-			value = "`" + d.Default + "`"
-		}
-		if d.Required {
-			value = "required"
-		}
-		if want := []string{"`" + d.Name + "`", value, d.Description}; i >= len(rows) || !slices.Equal(want, rows[i]) {
-			t.Errorf("row %d of README's table of inputs: want\n| %s |", i+1, strings.Join(want, " | "))
-		}
+	readmeLock.Lock()
+	defer readmeLock.Unlock()
+	readme := read(t, "README.md")
+	parts := regexp.MustCompile(`(?s)^(.*\n## ` + heading + `\n\n\|[^\n]*\n\|[^\n]*\n)((?:\|[^\n]*\n)*)(.*)$`).FindStringSubmatch(readme)
+	if parts == nil {
+		t.Fatalf("README has no table below %s", heading)
 	}
-	if len(rows) != len(inputs) {
-		t.Errorf("README's table of inputs has %d rows, want %d", len(rows), len(inputs))
-	}
+	compareFile(t, "README.md", parts[1]+strings.Join(rows, "")+parts[3])
 }
 
 // TestSharedInputsAgree: an input that both actions have means the same in both. Some are
@@ -144,19 +187,13 @@ func TestOutputsAgree(t *testing.T) {
 		t.Run(a.file, func(t *testing.T) {
 			t.Parallel()
 			action := readAction(t, a.file)
-			var names []string
-			rows := table(t, a.outputs)
-			for i, d := range action.Outputs {
-				names = append(names, d.Name)
-				if want := []string{"`" + d.Name + "`", d.Description}; i >= len(rows) || !slices.Equal(want, rows[i]) {
-					t.Errorf("row %d of README's table of outputs: want\n| %s |", i+1, strings.Join(want, " | "))
-				}
+			var rows []string
+			for _, d := range action.Outputs {
+				rows = append(rows, fmt.Sprintf("| `%s` | %s |\n", d.Name, d.Description))
 			}
-			if diff := cmp.Diff(names, a.names); diff != "" {
+			compareTable(t, a.outputs, rows)
+			if diff := cmp.Diff(names(action.Outputs), a.names); diff != "" {
 				t.Errorf("outputs differ (-%s +internal/report):\n%s", a.file, diff)
-			}
-			if len(rows) != len(names) {
-				t.Errorf("README's table of outputs has %d rows, want %d", len(rows), len(names))
 			}
 			if diff := cmp.Diff([]string{"docker", imageOf(t, a)}, []string{action.Runs.Using, action.Runs.Image}); diff != "" {
 				t.Errorf("runs (-want +%s):\n%s", a.file, diff)

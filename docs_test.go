@@ -88,8 +88,8 @@ func TestDocumentsParse(t *testing.T) {
 	}
 }
 
-// A contract is what those who use a part of ours can write and read.
-type contract struct{ inputs, outputs []string }
+// A contract is what those who use a part of ours write, have to write, and can read.
+type contract struct{ inputs, required, secrets, outputs []string }
 
 // contractOf is that of what `uses:` names, nil if it is not ours.
 func contractOf(t *testing.T, uses string) *contract {
@@ -101,28 +101,20 @@ func contractOf(t *testing.T, uses string) *contract {
 	}
 	for _, a := range bothActions {
 		if versioned && filepath.Join(".", part) == filepath.Dir(a.file) {
-			inputs := make([]string, len(a.code))
-			for i, in := range a.code {
-				inputs[i] = in.Name
-			}
-			return &contract{inputs, a.names}
+			action := readAction(t, a.file)
+			return &contract{inputs: names(action.Inputs), required: mandatory(action.Inputs), outputs: names(action.Outputs)}
 		}
 	}
 	var workflow struct {
 		On struct {
-			Call struct {
-				Inputs, Secrets map[string]yaml.Node
-			} `yaml:"workflow_call"`
+			Call struct{ Inputs, Secrets, Outputs ordered } `yaml:"workflow_call"`
 		} `yaml:"on"`
 	}
 	if err := yaml.Unmarshal([]byte(read(t, filepath.Join(".", part))), &workflow); err != nil {
 		t.Fatal(err)
 	}
-	c := &contract{}
-	for name := range workflow.On.Call.Inputs {
-		c.inputs = append(c.inputs, name)
-	}
-	return c
+	call := workflow.On.Call
+	return &contract{names(call.Inputs), mandatory(call.Inputs), names(call.Secrets), names(call.Outputs)}
 }
 
 var stepOutput = regexp.MustCompile(`\bsteps\.([\w-]+)\.outputs\.([\w-]+)`)

@@ -8,57 +8,10 @@ import (
 	"seal-image/internal/problem"
 )
 
-// An Input is a declared input of the action, as in action.yml.
+// An Input is one that action.yml declares.
 type Input struct {
 	Name    string
 	Default string // empty: none, or one that only the runner knows
-}
-
-// Inputs returns the inputs that [Parse] reads, in the order of action.yml. A test
-// compares them with action.yml and README.
-func Inputs() []Input {
-	return []Input{
-		{Name: "image"},
-		{Name: "digest"},
-		{Name: "platforms"},
-		{Name: "registry-username"},
-		{Name: "registry-password"},
-		{Name: "github-token", Default: "${{ github.token }}"},
-		{Name: "docker-config"},
-		{Name: "allow-http-registry", Default: "false"},
-		{Name: "sbom", Default: "true"},
-		{Name: "sbom-path"},
-		{Name: "format", Default: "spdx-json"},
-		{Name: "sbom-files", Default: "none"},
-		{Name: "catalogers"},
-		{Name: "exclude"},
-		{Name: "allow-empty-sbom", Default: "false"},
-		{Name: "attach-sbom", Default: "attestation"},
-		{Name: "provenance", Default: "false"},
-		{Name: "annotations"},
-		{Name: "recursive", Default: "true"},
-		{Name: "signature-format", Default: "both"},
-		{Name: "private-repository", Default: "false"},
-		{Name: "fulcio-url"},
-		{Name: "rekor-url"},
-		{Name: "timestamp-url"},
-		{Name: "oidc-audience", Default: "sigstore"},
-		{Name: "signing-config"},
-		{Name: "trusted-root"},
-		{Name: "tuf-url"},
-		{Name: "tuf-root"},
-		{Name: "sigstore-wait", Default: "10m"},
-		{Name: "upload-artifact"},
-		{Name: "artifact-name"},
-		{Name: "upload-artifact-retention"},
-		{Name: "upload-release-assets", Default: "false"},
-		{Name: "github-attestation", Default: "false"},
-		{Name: "dependency-snapshot", Default: "false"},
-		{Name: "output-dir", Default: ".seal-image"},
-		{Name: "summary", Default: "true"},
-		{Name: "dry-run", Default: "false"},
-		{Name: "timeout", Default: "30m"},
-	}
 }
 
 // reader reads inputs from the environment and collects what is wrong with them, so that

@@ -19,34 +19,6 @@ type Verify struct {
 	Job Job
 }
 
-// VerifyInputs returns the inputs that [ParseVerify] reads, in the order of
-// verify/action.yml. A test compares them with that file and README.
-func VerifyInputs() []Input {
-	return []Input{
-		{Name: "image"},
-		{Name: "digest"},
-		{Name: "repository"},
-		{Name: "workflow"},
-		{Name: "ref"},
-		{Name: "certificate-identity"},
-		{Name: "certificate-identity-regexp"},
-		{Name: "certificate-oidc-issuer", Default: "https://token.actions.githubusercontent.com"},
-		{Name: "require-sbom", Default: "false"},
-		{Name: "signature-format", Default: "both"},
-		{Name: "registry-username"},
-		{Name: "registry-password"},
-		{Name: "github-token", Default: "${{ github.token }}"},
-		{Name: "docker-config"},
-		{Name: "allow-http-registry", Default: "false"},
-		{Name: "trusted-root"},
-		{Name: "tuf-url"},
-		{Name: "tuf-root"},
-		{Name: "output-dir", Default: ".seal-image"},
-		{Name: "summary", Default: "true"},
-		{Name: "timeout", Default: "10m"},
-	}
-}
-
 // handedOver is the digest in a job that verifies what another one has sealed.
 var handedOver = digestSource{"${{ needs.image.outputs.digest }}", "an output of the job `image`, which sealed it"}
 
