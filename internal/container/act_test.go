@@ -49,14 +49,10 @@ func (b *bench) newRuns(t *testing.T) *runs {
 	b.copyAction(t, own)
 	asRepository(t, r.dir)
 	r.names = map[string]string{action + "@v1": own}
-	for repository, stand := range map[string]string{
-		"docker/setup-qemu-action": "setup", "docker/setup-buildx-action": "setup",
-		"docker/login-action": "login", "docker/build-push-action": "build-push",
-	} {
-		folder := suite.Must(filepath.Abs(filepath.Join("testdata/actions", stand)))(t)
-		r.names[repository+"@v7"] = folder
-		if commit := pinOf(t, repository); commit != "" {
-			r.names[repository+"@"+commit] = folder
+	for _, used := range usedActions(t) {
+		repository, _, _ := strings.Cut(used, "@")
+		if stand, is := standIns[repository]; is {
+			r.names[used] = suite.Must(filepath.Abs(filepath.Join("testdata/actions", stand)))(t)
 		}
 	}
 	r.env = map[string]string{
@@ -68,15 +64,29 @@ func (b *bench) newRuns(t *testing.T) *runs {
 	return r
 }
 
-// pinOf is the commit by which the reusable workflow uses an action.
-func pinOf(t *testing.T, repository string) string {
+// standIns are the folders of testdata/actions that stand for actions of others.
+var standIns = map[string]string{
+	"docker/setup-qemu-action": "setup", "docker/setup-buildx-action": "setup", "actions/setup-go": "setup",
+	"docker/login-action": "login", "docker/build-push-action": "build-push", "docker/bake-action": "bake",
+	"goreleaser/goreleaser-action": "goreleaser", "aws-actions/configure-aws-credentials": "setup",
+	"aws-actions/amazon-ecr-login": "ecr-login", "google-github-actions/auth": "google-auth",
+}
+
+// usedActions are the actions of others that workflows of the tests, examples and the reusable
+// workflow use, as they name them.
+func usedActions(t *testing.T) []string {
 	t.Helper()
-	workflow := suite.Must(os.ReadFile(filepath.Join(root, ".github/workflows/publish.yml")))(t)
-	found := regexp.MustCompile(regexp.QuoteMeta(repository) + `@([0-9a-f]{40})`).FindSubmatch(workflow)
-	if found == nil {
-		t.Fatalf("the reusable workflow does not use %s", repository)
+	files := []string{root + "/.github/workflows/publish.yml"}
+	for _, pattern := range []string{"testdata/repository/.github/workflows/*.yml", examples + "/*.yml", examples + "/*/*.yml"} {
+		files = append(files, suite.Must(filepath.Glob(pattern))(t)...)
 	}
-	return string(found[1])
+	var used []string
+	for _, file := range files {
+		for _, found := range regexp.MustCompile(`uses: ([\w-]+/[\w-]+@[\w.]+)`).FindAllSubmatch(suite.Must(os.ReadFile(file))(t), -1) {
+			used = append(used, string(found[1]))
+		}
+	}
+	return used
 }
 
 // copyAction copies what git has of this repository. Act passes no build arguments, so the
@@ -159,9 +169,10 @@ type result struct {
 func (r *runs) run(t *testing.T, workflow string) *result {
 	t.Helper()
 	args := []string{
-		"push", "--json", "--workflows", ".github/workflows/" + workflow, "--platform", "ubuntu-latest=" + r.b.debian,
+		"push", "--json", "--workflows", ".github/workflows/" + workflow, "--platform", "ubuntu-latest=" + r.b.debian, "--platform", "self-hosted=" + r.b.debian,
 		"--pull=false", "--rm", "--no-cache-server", "--actor", "octocat", "--action-cache-path", filepath.Join(t.TempDir(), "actions"),
-		"--container-options", "--volume " + r.b.tools.Sandbox + ":/opt/tools/sandbox:ro --volume " + r.b.tools.Images + ":/opt/tools/images:ro",
+		"--container-options", "--volume " + r.b.tools.Sandbox + ":/opt/tools/sandbox:ro --volume " + r.b.tools.Images + ":/opt/tools/images:ro --volume " +
+			suite.Must(filepath.Abs("testdata/kubectl"))(t) + ":/usr/local/bin/kubectl:ro",
 	}
 	for flag, values := range map[string]map[string]string{
 		"--local-repository": r.names, "--var": r.vars, "--env": r.env, "--secret": r.secret,

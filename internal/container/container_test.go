@@ -43,6 +43,7 @@ func TestContainer(t *testing.T) {
 	t.Run("localhost", b.testLocalhost)
 	t.Run("cancelled", b.testCancelled)
 	t.Run("uses", b.testUses)
+	t.Run("examples", b.testExamples)
 }
 
 func newBench(t *testing.T) *bench {
@@ -127,6 +128,12 @@ func (b *bench) push(t *testing.T, kind, ref string, more ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), b.tools.Sandbox, append(append([]string{"push"}, more...), filepath.Join(b.tools.Images, kind), ref)...)
 	command(t, cmd)
+	return b.digest(t, kind)
+}
+
+// digest is that of a test image.
+func (b *bench) digest(t *testing.T, kind string) string {
+	t.Helper()
 	var image struct {
 		Digest string `json:"digest"`
 	}

@@ -18,7 +18,7 @@ import (
 
 // packages are what the stand-in of a Debian image has. The registry is the service
 // container of a job.
-const packages = "ca-certificates,git,docker-registry"
+const packages = "ca-certificates,git,docker-registry,jq"
 
 // debian makes the stand-in of a Debian image, which takes the place of a runner's too.
 func debian(t *testing.T) string {
