@@ -200,8 +200,10 @@ func TestCatalogTakesTooMuch(t *testing.T) {
 		limits sbom.Limits
 		golden string
 	}{
-		"greedy": {sbom.Limits{Time: time.Minute, Memory: 256 << 20}, "memory"},
-		"hang":   {sbom.Limits{Time: time.Minute, FreeDisk: 1 << 62}, "disk"},
+		"greedy":  {sbom.Limits{Time: time.Minute, Memory: 256 << 20}, "memory"},
+		"hang":    {sbom.Limits{Time: time.Minute, FreeDisk: 1 << 62}, "disk"},
+		"unpack":  {sbom.Limits{Time: time.Minute, Unpacked: 3 << 20}, "unpacked"},
+		"descend": {sbom.Limits{Time: time.Minute}, "unpacked-files"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

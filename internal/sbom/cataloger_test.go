@@ -95,6 +95,8 @@ var children = map[string]func(layout string) int{
 	"look":     look,
 	"attack":   attack,
 	"greedy":   greedy,
+	"unpack":   unpack,
+	"descend":  descend,
 	"document": func(string) int { answer(`{"ok":true}`); return 0 },
 	"words": func(string) int {
 		fmt.Fprint(os.Stderr, "reading\nthe layer is damaged\n")
@@ -148,6 +150,35 @@ func greedy(string) int {
 		if len(all) > 1<<14 {
 			return len(all[0])
 		}
+	}
+}
+
+// unpack writes a file, and removes it, again and again.
+func unpack(string) int {
+	content := make([]byte, 1<<20)
+	for {
+		at := filepath.Join(os.TempDir(), "contents", "inner.jar")
+		if os.MkdirAll(filepath.Dir(at), 0o700) != nil || os.WriteFile(at, content, 0o600) != nil {
+			return 6
+		}
+		time.Sleep(100 * time.Millisecond)
+		if os.Remove(at) != nil {
+			return 7
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
+// descend makes folders in folders, deeper than a path can say.
+func descend(string) int {
+	if err := os.Chdir(os.TempDir()); err != nil {
+		return 6
+	}
+	for name := strings.Repeat("d", 255); ; {
+		if os.Mkdir(name, 0o700) != nil || os.Chdir(name) != nil {
+			return 6
+		}
+		time.Sleep(20 * time.Millisecond)
 	}
 }
 

@@ -122,7 +122,7 @@ func config(req request) (*syft.CreateSBOMConfig, error) {
 // open reads the image of the request. The func that is returned closes it, also after an
 // error.
 func open(ctx context.Context, req request) (source.Source, func(), error) {
-	gen := file.NewTempDirGenerator("seal-image")
+	gen := file.NewTempDirGenerator(layersFolder)
 	done := func() { _ = gen.Cleanup() } // the parent removes TMPDIR anyway
 	img, err := find(req)
 	if err != nil {

@@ -27,6 +27,7 @@ func (c *Cataloger) explain(ctx context.Context, img attest.Image, err error) er
 		Err:  errors.Join(cause, err),
 	}
 	why, isRefusal := refusalOf(err)
+	unpacked, isUnpacked := errors.AsType[unpackedError](cause)
 	switch {
 	case isRefusal:
 		p.Why = why
@@ -43,13 +44,16 @@ func (c *Cataloger) explain(ctx context.Context, img attest.Image, err error) er
 	case isA[diskError](cause), says(err, "no space left on device"):
 		p.Why = "The disk with the runner's temporary folder is full. Layers are unpacked there, and archives in them."
 		p.Fix = "Free space in a step before, use a runner with a larger disk, or " + without
+	case isUnpacked:
+		p.Why = "Archives in the image, and archives in them, " + unpacked.Error() + "."
+		p.Fix = "Leave out with `exclude` what unpacks to so much, e.g. `exclude: \"**/*.zip,**/*.jar\"`, " + without
 	}
 	return p
 }
 
 // ours reports whether the parent ended the child for what the child did.
 func ours(cause error) bool {
-	return errors.Is(cause, errTooSlow) || isA[memoryError](cause) || isA[diskError](cause)
+	return errors.Is(cause, errTooSlow) || isA[memoryError](cause) || isA[diskError](cause) || isA[unpackedError](cause)
 }
 
 func isA[E error](err error) bool {

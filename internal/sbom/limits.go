@@ -18,6 +18,7 @@ type Limits struct {
 	Time     time.Duration // for one image
 	Memory   uint64        // bytes; 0: a share of what the machine or the container has
 	FreeDisk uint64        // bytes that must stay free where TMPDIR is; 0: 256 MiB
+	Unpacked uint64        // bytes that archives in the image may unpack to; 0: 4 GiB and 20 times its size
 }
 
 // memory is the number of bytes of a child; 0 where it cannot be known. Two work at a time, and

@@ -33,6 +33,7 @@ func (c *Cataloger) run(ctx context.Context, stop context.CancelCauseFunc, tmp, 
 	watched, unwatch := context.WithCancel(ctx)
 	defer unwatch()
 	go c.Limits.watch(watched, cmd.Process.Pid, tmp, stop)
+	go c.Limits.watchUnpacked(watched, tmp, layout, stop)
 	// A process that the child left behind may hold the pipe open.
 	release := context.AfterFunc(ctx, func() { _ = out.Close() })
 	defer release()

@@ -26,7 +26,8 @@ const (
 	LongName    Kind = "long-name"     // a file whose name has 64 KiB
 	Names       Kind = "names"         // names that are no text, or commands to the runner or to a terminal; alpine
 	Corrupt     Kind = "corrupt"       // package databases and binaries that are none; alpine
-	JarBomb     Kind = "jar-bomb"      // a jar of jars that expand to 3 GB each
+	JarBomb     Kind = "jar-bomb"      // a jar of jars that expand to 3 GB each; alpine
+	ManyJars    Kind = "many-jars"     // a jar of 200,000 jars; alpine
 	NestedJars  Kind = "nested-jars"   // a jar in a jar, 100 deep; alpine
 	ManyLayers  Kind = "many-layers"   // a manifest that lists a layer 10,000 times
 	NoTar       Kind = "no-tar"        // a layer that is no archive
@@ -41,7 +42,7 @@ const (
 func Hostile() []Kind {
 	return []Kind{
 		GzipBomb, ZstdBomb, ZstdWindow, LayerBombs, Traversal, LinkCycles, ManyFiles, Million, TooMany, DeepFolders, LongName, Names,
-		Corrupt, JarBomb, NestedJars, ManyLayers, NoTar, CutOff, WrongDiffID, FewDiffIDs, WeirdType, BigConfig,
+		Corrupt, JarBomb, ManyJars, NestedJars, ManyLayers, NoTar, CutOff, WrongDiffID, FewDiffIDs, WeirdType, BigConfig,
 	}
 }
 
@@ -71,6 +72,7 @@ func (b *Builder) hostile(kind Kind) func() ([]hostileLayer, error) {
 		Names:       beside(names),
 		Corrupt:     beside(corrupt),
 		JarBomb:     beside(jarBomb),
+		ManyJars:    beside(manyJars),
 		NestedJars:  beside(nestedJars),
 		ManyLayers:  b.manyLayers,
 		NoTar:       alone(func() ([]byte, error) { return gzipped(bytes.Repeat([]byte("no archive "), 1<<10)), nil }),

@@ -160,17 +160,24 @@ func zipZeros(name string, size uint64) []byte {
 func jarBomb(a *archive) {
 	inner := zipZeros("inner.jar", 3<<30)
 	a.file("app/bomb.jar", inner)
+	a.file("app/many.jar", jarOf(20, inner))
+}
+
+func manyJars(a *archive) { a.file("app/many.jar", jarOf(200_000, nil)) }
+
+// jarOf is a jar that has a jar so many times.
+func jarOf(times int, jar []byte) []byte {
 	var b bytes.Buffer
 	w := zip.NewWriter(&b)
-	for i := range 20 {
-		f, err := w.Create(fmt.Sprintf("lib/%d.jar", i))
+	for i := range times {
+		f, err := w.CreateHeader(&zip.FileHeader{Name: fmt.Sprintf("lib/%d.jar", i), Method: zip.Store})
 		if err != nil {
 			panic(err)
 		}
-		_, _ = f.Write(inner)
+		_, _ = f.Write(jar)
 	}
 	_ = w.Close()
-	a.file("app/many.jar", b.Bytes())
+	return b.Bytes()
 }
 
 func nestedJars(a *archive) {
