@@ -1,9 +1,4 @@
-# make demo   seal an image on servers of this machine alone, and verify it
-# make test   every test; needs Go, make and git, nothing else
-# make lint   what CI demands of the text of the code
-# make fuzz   what reads foreign bytes, a minute for each reader
-# make image  the image of the action for each platform, as OCI layout in .bin/image
-# make ci     what CI runs
+# One command for each thing to do; `make help` lists them.
 
 # One set of flags for everything that compiles, so that all share one build cache.
 export CGO_ENABLED := 0
@@ -23,7 +18,10 @@ ACTIONLINT := $(BIN)/v1.7.12/actionlint
 GOFUMPT    := $(BIN)/v0.12.0/gofumpt
 GOVULN     := $(BIN)/v1.9.0/govulncheck
 
-.PHONY: demo summary-picture image test test-matrix test-load test-container test-hostile test-mutants fuzz conformance-client golden race lint tidy vuln ci clean
+.PHONY: help demo summary-picture image test test-matrix test-load test-container test-hostile test-mutants fuzz conformance-client golden race lint tidy vuln ci clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-20s %s\n", $$1, $$2 }' Makefile
 
 demo: ## seal a two-platform image on a real Sigstore on loopback, and verify it
 	go run ./internal/demo
@@ -35,7 +33,8 @@ summary-picture: ## the demo's job summary as GitHub shows it, in SUMMARY_OUT.pn
 	cd internal/peers/summary && go run . < $(SUMMARY_OUT).md > $(SUMMARY_OUT).html
 	chromium --headless --no-sandbox --hide-scrollbars --window-size=1000,900 --screenshot=$(SUMMARY_OUT).png file://$(SUMMARY_OUT).html
 
-test: ## unit and script tests of all modules; scripts wait more than they compute
+# Scripts wait more than they compute.
+test: ## unit and script tests of all modules; needs Go, make and git, nothing else
 	$(TEST) -parallel 10 ./...
 	cd internal/sandbox && $(TEST) ./...
 
@@ -112,9 +111,9 @@ vuln: | $(GOVULN) ## known vulnerabilities; needs the database at vuln.go.dev
 
 # Not fuzz, which chance decides: what it has found is tried by every test. Nor the load, which
 # takes half an hour; the workflow ci has it.
-ci: lint test race test-matrix test-mutants test-hostile test-container
+ci: lint test race test-matrix test-mutants test-hostile test-container ## what CI runs, but for the load
 
-clean:
+clean: ## remove .bin: tools, images, what tests have built
 	rm -rf $(BIN)
 
 # Each stands in a folder of its version, so that a new pin is installed.

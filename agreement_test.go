@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"regexp"
 	"slices"
 	"strings"
@@ -250,5 +251,23 @@ func TestVersionAgrees(t *testing.T) {
 	newest := regexp.MustCompile(`(?m)^## (\d+\.\d+\.\d+)`).FindStringSubmatch(read(t, "CHANGELOG.md"))
 	if len(newest) != 2 || newest[1] != version {
 		t.Errorf("version is %s, the newest of CHANGELOG.md %v", version, newest)
+	}
+}
+
+// TestMakeHelp: each target of the Makefile says what it is for, and `make help` prints it.
+func TestMakeHelp(t *testing.T) {
+	t.Parallel()
+	help, err := exec.CommandContext(t.Context(), "make", "--no-print-directory", "help").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	targets := regexp.MustCompile(`(?m)^\.PHONY: (.*)$`).FindStringSubmatch(read(t, "Makefile"))
+	if targets == nil {
+		t.Fatal("the Makefile names no targets")
+	}
+	for target := range strings.FieldsSeq(targets[1]) {
+		if !regexp.MustCompile(`(?m)^`+target+` +\S`).Match(help) {
+			t.Errorf("make help says nothing of %s", target)
+		}
 	}
 }
