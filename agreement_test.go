@@ -266,7 +266,7 @@ func TestMakeHelp(t *testing.T) {
 		t.Fatal("the Makefile names no targets")
 	}
 	for target := range strings.FieldsSeq(targets[1]) {
-		if !regexp.MustCompile(`(?m)^`+target+` +\S`).Match(help) {
+		if !regexp.MustCompile(`(?m)^` + target + ` +\S`).Match(help) {
 			t.Errorf("make help says nothing of %s", target)
 		}
 	}
