@@ -31,7 +31,7 @@ SUMMARY_OUT ?= $(BIN)/summary
 summary-picture: ## the demo's job summary as GitHub shows it, in SUMMARY_OUT.png; needs chromium
 	go run ./internal/demo -summary $(SUMMARY_OUT).md
 	cd internal/peers/summary && go run . < $(SUMMARY_OUT).md > $(SUMMARY_OUT).html
-	chromium --headless --no-sandbox --hide-scrollbars --window-size=1000,900 --screenshot=$(SUMMARY_OUT).png file://$(SUMMARY_OUT).html
+	chromium --headless --no-sandbox --hide-scrollbars --window-size=1000,784 --screenshot=$(SUMMARY_OUT).png file://$(SUMMARY_OUT).html
 
 # Scripts wait more than they compute.
 test: ## unit and script tests of all modules; needs Go, make and git, nothing else
