@@ -13,7 +13,7 @@ import (
 // ownerOf finds who hosts this repository, by the action that the reusable workflow runs.
 var ownerOf = regexp.MustCompile(`[\w.-]+(/seal-image@v1)`)
 
-// TestPublish holds what README says of the reusable workflow: what builds has no identity,
+// TestPublish holds what docs/usage.md says of the reusable workflow: what builds has no identity,
 // what has the identity runs nothing but the action, and gets nothing from the build but a digest.
 func TestPublish(t *testing.T) {
 	t.Parallel()
