@@ -14,14 +14,14 @@ import (
 	"seal-image/internal/suite"
 )
 
-// TestDocumentedCommands runs the commands of docs/verify.md and README as they stand, about an
-// image of the sandbox, with the programs that they are for. Each must refuse another workflow.
+// TestDocumentedCommands runs the commands of documents as they stand, about an image of the
+// sandbox, with the programs that they are for. Each must refuse another workflow and repository.
 func TestDocumentedCommands(t *testing.T) {
 	b := newGH(t)
 	old := suite.Must(b.buildCosign(t.Context(), "cosign24"))(t)
 	b.cosigns["2.4.3"] = suite.Must(newCosign(t.Context(), old, filepath.Join(b.dir, "2.4.3"), b.job))(t)
 	repository := b.job.Registry + "/acme/documented"
-	suite.Must(b.seal(t.Context(), "single", repository, nil))(t)
+	suite.Must(b.seal(t.Context(), "single", repository, map[string]string{"provenance": "true"}))(t)
 
 	for _, tt := range []struct{ file, heading, cosign string }{
 		{"docs/verify.md", "### cosign 3", "3.1.3"},
@@ -29,6 +29,7 @@ func TestDocumentedCommands(t *testing.T) {
 		{"docs/verify.md", "### cosign 2", "2.6.5"},
 		{"docs/verify.md", "### gh", "3.1.3"},
 		{"docs/verify.md", "### Without a network", "3.1.3"},
+		{"docs/usage.md", "## Provenance", "3.1.3"},
 		{"README.md", "## Verify", "3.1.3"},
 	} {
 		t.Run(tt.heading+" of "+tt.file+" by "+tt.cosign, func(t *testing.T) {
@@ -43,7 +44,7 @@ func TestDocumentedCommands(t *testing.T) {
 				inSandbox = append(inSandbox, "https://sigstore.dev/cosign/sign/v1", signatureTypes[tags])
 			}
 			before, values := "", ""
-			if tt.file != "README.md" {
+			if tt.file == "docs/verify.md" {
 				values = strings.NewReplacer(inSandbox...).Replace(commandsBelow(t, tt.file, "## On a command line")[0])
 				before = values
 			}
