@@ -96,6 +96,37 @@ func do(t *testing.T, ctx context.Context, method, url string, body io.Reader) (
 	return resp, err
 }
 
+// TestAnswerBytes: what a server sends is counted, written or read from a file, and not what an
+// answer to HEAD would have.
+func TestAnswerBytes(t *testing.T) {
+	t.Parallel()
+	var f front.Front
+	server := httptest.NewServer(f.Wrap(front.Rekor, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/copied" {
+			_, _ = io.Copy(w, strings.NewReader("12345"))
+			return
+		}
+		_, _ = io.WriteString(w, "1234567")
+	})))
+	control := httptest.NewServer(f.Control())
+	t.Cleanup(control.Close)
+	for _, path := range []string{"/written", "/copied"} {
+		for _, method := range []string{http.MethodGet, http.MethodHead} {
+			if _, err := do(t, t.Context(), method, server.URL+path, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	server.Close() // waits until all is counted
+	var got []int64
+	for _, r := range (&scene{control: control}).requests(t, "") {
+		got = append(got, r.AnswerBytes)
+	}
+	if diff := cmp.Diff([]int64{7, 0, 5, 0}, got); diff != "" {
+		t.Errorf("bytes (-want +got):\n%s", diff)
+	}
+}
+
 func TestRequests(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)

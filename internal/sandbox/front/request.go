@@ -17,6 +17,7 @@ type Request struct {
 	Authorization string  `json:"authorization"` // the scheme alone, as in "Bearer"
 	Status        int     `json:"status"`        // what the client got; 0 when it got no answer
 	BodyBytes     int64   `json:"body_bytes"`
+	AnswerBytes   int64   `json:"answer_bytes"`    // of the body that the client was sent so far
 	Fault         string  `json:"fault,omitempty"` // what spoiled it, e.g. "503" or "cut after"
 }
 
@@ -63,7 +64,25 @@ func (a *answer) WriteHeader(status int) {
 
 func (a *answer) Write(b []byte) (int, error) {
 	a.settle(http.StatusOK)
-	return a.ResponseWriter.Write(b)
+	n, err := a.ResponseWriter.Write(b)
+	a.count(int64(n))
+	return n, err
+}
+
+// ReadFrom leaves it to net/http how to send what may be a file.
+func (a *answer) ReadFrom(r io.Reader) (int64, error) {
+	a.settle(http.StatusOK)
+	n, err := io.Copy(a.ResponseWriter, r)
+	a.count(n)
+	return n, err
+}
+
+func (a *answer) count(n int64) {
+	a.front.mu.Lock()
+	defer a.front.mu.Unlock()
+	if a.request.Method != http.MethodHead { // net/http drops what a handler writes to it
+		a.request.AnswerBytes += n
+	}
 }
 
 // Unwrap lets http.ResponseController find the writer below.
