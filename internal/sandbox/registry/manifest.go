@@ -99,7 +99,7 @@ func (r *Registry) missingBlob(ctx context.Context, repository string, m *manife
 		if err != nil {
 			return &refusal{http.StatusInternalServerError, "UNKNOWN", err.Error()}
 		}
-		_ = content.Close() // in memory
+		_ = content.Close() // nothing was read
 	}
 	return nil
 }

@@ -22,13 +22,13 @@ import (
 // https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md
 type Registry struct {
 	inner     http.Handler
-	blobs     registry.BlobHandler
+	blobs     *store
 	referrers *referrers // nil without the API
 }
 
 // New makes an empty registry without the referrers API.
 func New() *Registry {
-	blobs := registry.NewInMemoryBlobHandler()
+	blobs := newStore()
 	inner := registry.New(registry.WithBlobHandler(blobs), registry.Logger(log.New(io.Discard, "", 0)))
 	return &Registry{inner: inner, blobs: blobs}
 }
@@ -39,6 +39,9 @@ func NewWithReferrers() *Registry {
 	r.referrers = &referrers{}
 	return r
 }
+
+// Stock adds the blobs of the OCI layouts that are folders of dir, as if they had been pushed.
+func (r *Registry) Stock(dir string) { r.blobs.layouts = dir }
 
 func (r *Registry) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	at := parsePath(req.URL.Path)

@@ -35,19 +35,25 @@ type Stack struct {
 // timestamp authority, and http.DefaultTransport, which leads to the issuer.
 var started atomic.Bool
 
-// Start starts the servers on an address of this machine, 127.0.0.1 for the zero value; they
-// write to dir. A process can do it once.
-func Start(ctx context.Context, dir string, address netip.Addr) (*Stack, error) {
+// Options are where the servers are, and what they have.
+type Options struct {
+	Dir     string     // that they write to
+	Address netip.Addr // of this machine; 127.0.0.1 for the zero value
+	Layouts string     // folder of OCI layouts whose blobs the registry with the referrers API has; empty: none
+}
+
+// Start starts the servers. A process can do it once.
+func Start(ctx context.Context, o Options) (*Stack, error) {
 	if started.Swap(true) {
 		return nil, errors.New("this process has started a stack before")
 	}
 	s := &Stack{
-		dir:     dir,
-		servers: &loopback.Group{Address: address},
+		dir:     o.Dir,
+		servers: &loopback.Group{Address: o.Address},
 		writer:  registry.Account{Username: "writer", Password: rand.Text(), Push: true},
 		reader:  registry.Account{Username: "reader", Password: rand.Text()},
 	}
-	if err := s.start(ctx); err != nil {
+	if err := s.start(ctx, o.Layouts); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
@@ -56,7 +62,7 @@ func Start(ctx context.Context, dir string, address netip.Addr) (*Stack, error) 
 // Close stops the servers and the fronts of all jobs.
 func (s *Stack) Close() error { return s.servers.Close() }
 
-func (s *Stack) start(ctx context.Context) error {
+func (s *Stack) start(ctx context.Context, layouts string) error {
 	var err error
 	if s.issuer, err = oidc.New(); err != nil {
 		return err
@@ -72,12 +78,14 @@ func (s *Stack) start(ctx context.Context) error {
 	if s.lies, err = s.makeLies(servers); err != nil {
 		return err
 	}
+	stocked := registry.NewWithReferrers()
+	stocked.Stock(layouts)
 	s.shared = map[front.Service]http.Handler{
 		front.Fulcio:                   servers.Fulcio,
 		front.Rekor:                    servers.Rekor,
 		front.Rekor2:                   servers.Rekor2,
 		front.TSA:                      servers.Timestamp,
-		front.Registry:                 registry.NewWithReferrers(),
+		front.Registry:                 stocked,
 		front.RegistryWithoutReferrers: registry.New(),
 		front.RegistryWithLogin:        registry.NewLogin(registry.NewWithReferrers(), s.writer, s.reader),
 		front.RegistryWithBasicAuth:    registry.NewBasicLogin(registry.NewWithReferrers(), s.writer, s.reader),

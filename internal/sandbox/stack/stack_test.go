@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"runtime/pprof"
@@ -40,7 +39,7 @@ func run(m *testing.M) (code int, err error) {
 		return 0, err
 	}
 	defer os.RemoveAll(dir)
-	if shared, err = stack.Start(context.Background(), dir, netip.Addr{}); err != nil {
+	if shared, err = stack.Start(context.Background(), stack.Options{Dir: dir}); err != nil {
 		return 0, err
 	}
 	code = m.Run()
@@ -131,7 +130,7 @@ func requests(t *testing.T, job *stack.Job) []string {
 
 func TestStartTwice(t *testing.T) {
 	t.Parallel()
-	if _, err := stack.Start(t.Context(), t.TempDir(), netip.Addr{}); err == nil {
+	if _, err := stack.Start(t.Context(), stack.Options{Dir: t.TempDir()}); err == nil {
 		t.Error("a second stack started")
 	}
 }
