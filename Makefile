@@ -6,7 +6,7 @@ export GOFLAGS     := -trimpath -buildvcs=false
 export GOWORK      := off
 
 BIN     := $(CURDIR)/.bin
-MODULES := . internal/sandbox internal/peers internal/peers/cosign24 internal/peers/cosign26 internal/peers/gh internal/peers/act internal/peers/policycontroller internal/peers/sbomtools internal/peers/summary testdata/images/hello
+MODULES := . internal/sandbox internal/peers internal/peers/cosign24 internal/peers/cosign26 internal/peers/gh internal/peers/act internal/peers/policycontroller internal/peers/sbomtools internal/peers/syft internal/peers/summary testdata/images/hello
 
 # The first test compiles the sandbox and cosign, which takes minutes with a cold cache.
 TEST := go test -timeout 40m
@@ -18,7 +18,7 @@ ACTIONLINT := $(BIN)/v1.7.12/actionlint
 GOFUMPT    := $(BIN)/v0.12.0/gofumpt
 GOVULN     := $(BIN)/v1.9.0/govulncheck
 
-.PHONY: help demo summary-picture image test test-matrix test-load test-container test-hostile test-mutants fuzz conformance-client golden race lint tidy vuln ci clean
+.PHONY: help demo summary-picture image test test-matrix test-load test-container test-hostile test-mutants bench fuzz conformance-client golden race lint tidy vuln ci clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-20s %s\n", $$1, $$2 }' Makefile
@@ -60,6 +60,12 @@ test-hostile: ## images that do harm, by the real child: what each takes, agains
 
 test-mutants: ## take out each check of a signature, one at a time; a test must notice
 	$(TEST) -count=1 -tags mutants -v ./internal/mutants
+
+# The machine must have nothing else to do. Makes the images once, with mmdebstrap and npm where there are both.
+BENCH_PAIRS ?= 5
+
+bench: image ## against syft and cosign, and against the floor; writes docs/performance.md
+	go run ./internal/bench -pairs $(BENCH_PAIRS)
 
 # What is found stays in testdata/fuzz, where every later test tries it first.
 FUZZTIME ?= 60s

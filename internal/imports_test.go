@@ -31,6 +31,7 @@ var arrows = map[string][]string{
 	"golden":    {},
 	"harness":   {},
 	"suite":     {"harness"},
+	"bench":     {"harness"},
 	"demo":      {"harness"},
 	"matrix":    {},
 	"mutants":   {},
