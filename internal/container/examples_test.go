@@ -15,10 +15,13 @@ import (
 
 const examples = root + "/docs/examples"
 
-// testExamples runs each example of docs, as its reader would who has put registry and Sigstore
-// of the test into it, and has cosign verify what it seals.
+// fromREADME is the name of the workflow that README begins with.
+const fromREADME = "release.yml"
+
+// testExamples runs each example of docs and README, as its reader would who has put registry and
+// Sigstore of the test into it, and has cosign verify what it seals.
 func (b *bench) testExamples(t *testing.T) {
-	for _, path := range suite.Must(filepath.Glob(examples + "/*.yml"))(t) {
+	for _, path := range append(suite.Must(filepath.Glob(examples+"/*.yml"))(t), fromREADME) {
 		t.Run(strings.TrimSuffix(filepath.Base(path), ".yml"), func(t *testing.T) { b.testExample(t, filepath.Base(path)) })
 	}
 }
@@ -26,7 +29,7 @@ func (b *bench) testExamples(t *testing.T) {
 func (b *bench) testExample(t *testing.T, name string) {
 	r := b.newRuns(t)
 	r.trustSandbox(t)
-	example := string(suite.Must(os.ReadFile(filepath.Join(examples, name)))(t))
+	example := exampleText(t, name)
 	login := strings.Contains(example, "registry-password:")
 	registry, signer := r.job.Registry, "acme/demo/.github/workflows/"+name+"@refs/heads/main"
 	if login {
@@ -64,6 +67,20 @@ func (b *bench) testExample(t *testing.T, name string) {
 	}
 }
 
+// exampleText is an example as it is written.
+func exampleText(t *testing.T, name string) string {
+	t.Helper()
+	if name != fromREADME {
+		return string(suite.Must(os.ReadFile(filepath.Join(examples, name)))(t))
+	}
+	_, text, _ := strings.Cut(string(suite.Must(os.ReadFile(root+"/README.md"))(t)), "\n```yaml\n")
+	text, _, ok := strings.Cut(text, "\n```\n")
+	if !ok {
+		t.Fatal("README has no workflow")
+	}
+	return text
+}
+
 // adapted is an example with the addresses of the test. Each use of the action gets the inputs
 // that the sandbox takes, and a workspace with the first root of its Sigstore.
 func (r *runs) adapted(t *testing.T, example, registry string) []byte {
@@ -71,7 +88,7 @@ func (r *runs) adapted(t *testing.T, example, registry string) []byte {
 	text := strings.NewReplacer("ghcr.io", registry, "containers.github.example.com", registry,
 		"123456789012.dkr.ecr.eu-west-1.amazonaws.com", registry, "europe-docker.pkg.dev", registry,
 		"oauth2accesstoken", r.job.RegistryUsername, "https://github.example.com/_services/token", r.job.Issuer,
-	).Replace(string(suite.Must(os.ReadFile(filepath.Join(examples, example)))(t)))
+	).Replace(exampleText(t, example))
 	var file map[string]any
 	if err := yaml.Unmarshal([]byte(text), &file); err != nil {
 		t.Fatal(err)
