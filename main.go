@@ -39,13 +39,18 @@ func environment() func(string) string {
 func run(args []string, getenv func(string) string, stdin io.Reader, stdout io.Writer) int {
 	ctx, stop := runner.Signals(context.Background(), os.Exit)
 	defer stop()
-	switch job := runner.New(getenv, stdout); strings.Join(args[1:], " ") {
-	case "catalog":
-		return catalog(ctx, stdin, stdout)
+	switch job, argument := runner.New(getenv, stdout), strings.Join(args[1:], " "); argument {
+	case "":
+		return job.Finish(seal(ctx, job, args[0], getenv))
 	case "verify":
 		return job.Finish(verify(ctx, job, getenv))
+	case "catalog":
+		return catalog(ctx, stdin, stdout)
+	case "--help", "-h", "help":
+		_, _ = io.WriteString(stdout, usage) // there is nobody else to tell
+		return 0
 	default:
-		return job.Finish(seal(ctx, job, args[0], getenv))
+		return job.Finish(unknown(argument))
 	}
 }
 

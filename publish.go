@@ -54,18 +54,32 @@ func (p *publication) publish(ctx context.Context, runErr error) (err error) {
 		return err
 	}
 	declareImage(ctx, job, res)
+	conclude(ctx, job, report.Conclusion(res, steps(job)))
 	return nil
+}
+
+// conclude ends the log with lines that stand in no section, where they are read at first sight.
+func conclude(ctx context.Context, job *runner.Job, lines []string) {
+	for _, line := range lines {
+		job.Log().InfoContext(ctx, line)
+	}
+}
+
+// steps are those that were done.
+func steps(job *runner.Job) []report.Step {
+	var out []report.Step
+	for _, t := range job.Timings() {
+		out = append(out, report.Step{Title: t.Step, Took: t.Took})
+	}
+	return out
 }
 
 // circumstances are what the summary says beside the result.
 func circumstances(cfg *config.Config, job *runner.Job) report.Job {
-	out := report.Job{
+	return report.Job{
 		RunURL:      cfg.Job.RunURL,
 		Action:      cfg.Job.Action,
 		OwnSigstore: cfg.Sigstore.TUFURL != nil || cfg.Sigstore.TrustedRoot.JSON != nil,
+		Steps:       steps(job),
 	}
-	for _, t := range job.Timings() {
-		out.Steps = append(out.Steps, report.Step{Title: t.Step, Took: t.Took})
-	}
-	return out
 }

@@ -43,9 +43,10 @@ func newScript(env *testscript.Env, tools *harness.Tools, job *harness.Job) erro
 	}
 	env.Values[scriptKey{}] = &script{tools: tools, job: job, runner: runner, background: map[string]*stepRun{}, swept: map[int64]bool{}}
 	repository := "/acme/" + strings.TrimPrefix(filepath.Base(env.WorkDir), "script-")
+	own, others, _ := strings.Cut(env.Getenv("PATH"), string(os.PathListSeparator)) // own: the action of this test
 	const workflow = "https://github.com/acme/demo/.github/workflows/release.yml@refs/heads/main"
 	for name, value := range map[string]string{
-		"PATH":             tools.Dir + string(os.PathListSeparator) + env.Getenv("PATH"),
+		"PATH":             strings.Join([]string{own, tools.Dir, others}, string(os.PathListSeparator)),
 		"HOME":             env.WorkDir,
 		"APP":              job.Registry + repository,
 		"REGISTRY":         job.Registry,

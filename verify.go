@@ -47,7 +47,7 @@ func verify(ctx context.Context, job *runner.Job, getenv func(string) string) (e
 	if err != nil && ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
-	return publishVerdicts(cfg, job, verdicts, err)
+	return publishVerdicts(ctx, cfg, job, verdicts, err)
 }
 
 func wireVerification(cfg *config.Verify, job *runner.Job, stack http.RoundTripper) (*attest.Verification, error) {
@@ -72,7 +72,7 @@ func wireVerification(cfg *config.Verify, job *runner.Job, stack http.RoundTripp
 
 // publishVerdicts is publish for the verify action: of a run that fails, nothing is left
 // but the summary.
-func publishVerdicts(cfg *config.Verify, job *runner.Job, verdicts []*attest.Verdict, runErr error) error {
+func publishVerdicts(ctx context.Context, cfg *config.Verify, job *runner.Job, verdicts []*attest.Verdict, runErr error) error {
 	errs := []error{runErr}
 	if files := report.VerifyFiles(verdicts); runErr == nil && len(files) > 0 {
 		errs = append(errs, job.WriteFiles(cfg.OutputDir, files))
@@ -83,5 +83,9 @@ func publishVerdicts(cfg *config.Verify, job *runner.Job, verdicts []*attest.Ver
 	if err := cmp.Or(errs...); err != nil {
 		return err
 	}
-	return job.SetOutputs(report.VerifyOutputs(verdicts, cfg.OutputDir))
+	if err := job.SetOutputs(report.VerifyOutputs(verdicts, cfg.OutputDir)); err != nil {
+		return err
+	}
+	conclude(ctx, job, report.VerifyConclusion(verdicts, steps(job)))
+	return nil
 }

@@ -47,13 +47,12 @@ func (p *Pipeline) attachTo(ctx context.Context, req Request, subject *Subject, 
 	if len(planned) == 0 {
 		return nil
 	}
-	start := time.Now()
 	err := attaching.forEach(len(planned)).spend(ctx, subject.Manifest, func(ctx context.Context) error {
 		return p.Attacher.Attach(ctx, subject.Ref.Context(), planned)
 	})
 	for _, a := range planned {
 		if a.State == New {
-			p.Log.InfoContext(ctx, "attached "+a.title(), slog.String("as", string(a.Form)), slog.String("digest", a.Manifest.Ref.DigestStr()), took(start))
+			p.Log.InfoContext(ctx, "attached "+a.title(), slog.String("as", string(a.Form)), slog.String("digest", a.Manifest.Ref.DigestStr()))
 		}
 	}
 	if err != nil {

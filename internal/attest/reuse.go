@@ -35,7 +35,7 @@ func (p *Pipeline) reuse(ctx context.Context, req Request, res *Result) {
 				s.adopt(doc)
 			}
 		}
-		p.Log.InfoContext(ctx, "looked at "+s.Subject.Ref.String(), slog.Int("valid", len(s.stored)), took(start))
+		p.Log.InfoContext(ctx, "looked at "+s.Subject.Ref.String(), slog.Int("existing", len(s.stored)), took(start))
 		return nil
 	})
 }

@@ -39,13 +39,18 @@ type Job struct {
 // New returns the job that getenv describes; its log goes to out. It reads no file.
 func New(getenv func(string) string, out io.Writer) *Job {
 	v := &veil{out: out}
-	return &Job{
+	j := &Job{
 		getenv: getenv,
 		out:    v,
 		action: actions.New(actions.WithWriter(v), actions.WithGetenv(getenv)),
 		masker: actions.New(actions.WithWriter(out), actions.WithGetenv(getenv)),
-		log:    slog.New(&handler{out: v, debug: getenv("RUNNER_DEBUG") == "1"}),
 	}
+	h := &handler{out: v, debug: getenv("RUNNER_DEBUG") == "1", prefixes: words}
+	if j.inActions() {
+		h.prefixes, h.commands = prefixes, true
+	}
+	j.log = slog.New(h)
+	return j
 }
 
 // UseHTTP makes the job's requests, of which there is one kind, go through rt.
@@ -72,7 +77,7 @@ func (j *Job) Mask(secrets ...secret.String) {
 			if len(line) < shortest {
 				continue
 			}
-			if j.getenv("GITHUB_ACTIONS") == "true" {
+			if j.inActions() {
 				j.masker.AddMask(line)
 			}
 			j.out.add(line)
@@ -97,13 +102,13 @@ type Timing struct {
 // is open, a line every 15 s says how far it is; far may be nil, and is called at any moment.
 func (j *Job) Step(title string, far func() string) (done func()) {
 	j.step = title
-	j.action.Group(Escape(title))
+	j.open(title)
 	start := time.Now()
 	stop := j.heartbeat(title, far)
 	return func() {
 		stop()
 		j.took = append(j.took, Timing{Step: title, Took: time.Since(start)})
-		j.action.EndGroup()
+		j.end()
 	}
 }
 
@@ -113,31 +118,51 @@ func (j *Job) Timings() []Timing { return slices.Clone(j.took) }
 // CheckFiles makes sure that the outputs and the summary can be written, before work is
 // done that would be lost.
 func (j *Job) CheckFiles() error {
-	for _, name := range []string{"GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"} {
-		f, err := os.OpenFile(j.getenv(name), os.O_APPEND|os.O_WRONLY, 0)
-		if err != nil {
-			return runnerFiles(name, err)
+	var names []string
+	var all error
+	for _, name := range []string{"GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY", "GITHUB_WORKSPACE"} {
+		switch err := j.usable(name); {
+		case err == nil:
+			continue
+		case all == nil:
+			all = fmt.Errorf("%s: %w", name, err)
+		default:
+			all = fmt.Errorf("%w; %s: %w", all, name, err)
 		}
-		if err := f.Close(); err != nil {
-			return runnerFiles(name, err)
-		}
+		names = append(names, name)
 	}
-	info, err := os.Stat(j.getenv("GITHUB_WORKSPACE"))
+	if all == nil {
+		return nil
+	}
+	return runnerFiles(strings.Join(names, ", "), all)
+}
+
+// usable is nil if a file can be appended to or, for the workspace, if it is a folder.
+func (j *Job) usable(name string) error {
+	path := j.getenv(name)
+	if path == "" {
+		return errors.New("it is not set")
+	}
+	if name != "GITHUB_WORKSPACE" {
+		f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+		if err != nil {
+			return err
+		}
+		return f.Close()
+	}
+	info, err := os.Stat(path)
 	if err == nil && !info.IsDir() {
 		err = fmt.Errorf("%s is not a folder", info.Name())
 	}
-	if err != nil {
-		return runnerFiles("GITHUB_WORKSPACE", err)
-	}
-	return nil
+	return err
 }
 
-func runnerFiles(name string, err error) error {
+func runnerFiles(names string, err error) error {
 	return &problem.Problem{
 		Code: problem.RunnerFiles,
-		What: fmt.Sprintf("The runner's file behind %s cannot be used.", name),
+		What: fmt.Sprintf("What the runner has behind %s cannot be used.", names),
 		Why:  "The runner mounts it into the container of an action; it is missing or not writable here.",
-		Fix:  "Run the action by `uses:` in a workflow, on a Linux runner with Docker. To try it by hand, set GITHUB_OUTPUT, GITHUB_STEP_SUMMARY and GITHUB_WORKSPACE to files and a folder that exist.",
+		Fix:  "Run the action by `uses:` in a workflow, on a Linux runner with Docker. To try it by hand, set GITHUB_OUTPUT, GITHUB_STEP_SUMMARY and GITHUB_WORKSPACE to two files and a folder that exist.",
 		Err:  err,
 	}
 }
@@ -210,33 +235,39 @@ func (j *Job) Note(text string) {
 	}
 }
 
+// outside is said below a failure where there is no runner.
+const outside = "This is no job of GitHub Actions: an input is a variable here, such as INPUT_IMAGE. `seal-image --help` says what else is one."
+
 // Finish reports how the run ended and returns the exit status. A failure becomes one
 // annotation, and a section with the whole chain of errors.
 func (j *Job) Finish(err error) int {
 	if err == nil {
 		return 0
 	}
+	if !j.inActions() {
+		j.Note(outside)
+	}
 	p := problem.From(err)
-	j.annotation(p).Errorf("%s", escapeLines(strings.Join(append([]string{p.Why, p.Fix}, j.notes...), "\n")))
-	j.action.Group("Details")
+	j.annotate(slog.LevelError, p, j.notes...)
+	j.open("Details")
 	j.details(p, err)
-	j.action.EndGroup()
+	j.end()
 	return problem.Exit(err)
 }
 
 // Warn is what Finish does of a failure, for one that does not end the run.
 func (j *Job) Warn(err error) {
 	p := problem.From(err)
-	j.annotation(p).Warningf("%s", escapeLines(p.Why+"\n"+p.Fix))
+	j.annotate(slog.LevelWarn, p)
 	j.details(p, err)
 }
 
-func (j *Job) annotation(p *problem.Problem) *actions.Action {
-	return j.action.WithFieldsMap(map[string]string{"title": Escape(p.What)})
-}
-
 func (j *Job) details(p *problem.Problem, err error) {
-	fmt.Fprintf(j.out, "code: %s\nstep: %s\nerror: %s\nhelp: %s\n", p.Code, Escape(j.step), Escape(err.Error()), j.help(p.Code))
+	fmt.Fprintf(j.out, "code: %s\n", p.Code)
+	if j.step != "" {
+		fmt.Fprintf(j.out, "step: %s\n", Escape(j.step))
+	}
+	fmt.Fprintf(j.out, "error: %s\nhelp: %s\n", Escape(err.Error()), j.help(p.Code))
 }
 
 // help is where a document explains the code, in the repository that `uses:` names. HEAD is its

@@ -223,6 +223,27 @@ func TestWarn(t *testing.T) {
 	}
 }
 
+// TestOutside: where no runner reads the log, it has no commands, and a failure says how the
+// action is run by hand.
+func TestOutside(t *testing.T) {
+	t.Parallel()
+	job, log, _ := newJob(t, map[string]string{"GITHUB_ACTIONS": "", "RUNNER_DEBUG": "1"})
+	done := job.Step("Resolve", nil)
+	job.Log().Debug("asked 100 %", slog.Int("status", 404))
+	job.Log().Info("resolved")
+	job.Log().Warn("odd\nline")
+	done()
+	job.Warn(&problem.Problem{Code: problem.ArtifactFailed, What: "No artifact.", Why: "Why\nso.", Fix: "Write\n  a: b"})
+	p := &problem.Problem{Code: problem.RunnerFiles, What: "No files.", Why: "None.", Fix: "Set them.", Err: errors.New("x\x1b[31m")}
+	if got, want := job.Finish(p), problem.RunnerFiles.Exit(); got != want {
+		t.Errorf("Finish = %d, want %d", got, want)
+	}
+	golden.Compare(t, "finish/outside.txt", log.String())
+	if got := commands(log.String()); len(got) != 0 {
+		t.Errorf("commands of the log: %q, want none", got)
+	}
+}
+
 func TestStep(t *testing.T) {
 	t.Parallel()
 	job, log, _ := newJob(t, nil)

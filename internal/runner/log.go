@@ -12,18 +12,11 @@ import (
 // handler writes records as lines of the job's log: "message  key=value key=value".
 // The action has no use for groups and fixed attributes, so there are none.
 type handler struct {
-	mu    sync.Mutex
-	out   io.Writer
-	debug bool
-}
-
-// prefixes are the commands that give a line its level.
-// Source: https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands
-var prefixes = map[slog.Level]string{
-	slog.LevelDebug: "::debug::",
-	slog.LevelInfo:  "",
-	slog.LevelWarn:  "::warning::",
-	slog.LevelError: "::error::",
+	mu       sync.Mutex
+	out      io.Writer
+	debug    bool
+	prefixes map[slog.Level]string // that say the level of a line
+	commands bool                  // the prefixes are commands of the runner
 }
 
 // Enabled implements [slog.Handler].
@@ -42,12 +35,12 @@ func (h *handler) Handle(_ context.Context, r slog.Record) error {
 		return true
 	})
 	line := Escape(b.String())
-	if prefixes[r.Level] != "" {
+	if h.commands && h.prefixes[r.Level] != "" {
 		line = strings.ReplaceAll(line, "%", "%25")
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	_, err := fmt.Fprintln(h.out, prefixes[r.Level]+line)
+	_, err := fmt.Fprintln(h.out, h.prefixes[r.Level]+line)
 	return err
 }
 
