@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"os"
 	"os/exec"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -133,4 +135,31 @@ func packages(t *testing.T) []listed {
 		t.Fatalf("go list found %d packages", len(all))
 	}
 	return all
+}
+
+// TestArchitecture: the document names each package, and none that does not exist.
+func TestArchitecture(t *testing.T) {
+	t.Parallel()
+	document, err := os.ReadFile("../docs/architecture.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := map[string]bool{}
+	for _, found := range regexp.MustCompile("`internal/([a-z]+)").FindAllSubmatch(document, -1) {
+		named[string(found[1])] = true
+	}
+	folders, err := os.ReadDir(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, folder := range folders {
+		if folder.IsDir() && !named[folder.Name()] {
+			t.Errorf("docs/architecture.md does not name internal/%s", folder.Name())
+		}
+		delete(named, folder.Name())
+	}
+	delete(named, "imports") // a file
+	for name := range named {
+		t.Errorf("docs/architecture.md names internal/%s, which does not exist", name)
+	}
 }

@@ -1,5 +1,5 @@
-// Package harness runs the action as the GitHub runner would, against the sandbox. The
-// script tests and the demo share it. It is no part of the action.
+// Package harness runs the action as the GitHub runner would, against the sandbox, for the
+// demo, the benchmark and all tests that run it as a process. It is no part of the action.
 package harness
 
 import (

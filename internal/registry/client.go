@@ -1,5 +1,6 @@
 // Package registry talks to the registry of the image: it resolves a reference, copies
-// images to disk, stores bundles next to them as OCI 1.1 referrers, and reads them back.
+// images to disk, stores attachments next to them, as OCI 1.1 referrers and under cosign's tags,
+// and reads them back. It verifies nothing.
 //
 // Reading goes through go-containerregistry. Writing a referrer is our own: the library
 // rewrites the fallback index unconditionally, and fails after the manifest is stored.

@@ -1,5 +1,6 @@
 // Package report turns the result of a run into what people and later steps read: the
-// outputs of the step, the files in the workspace and the job summary. It is pure.
+// outputs of the step, the files in the workspace, the job summary and the last lines of the
+// log. It is pure.
 package report
 
 import (
