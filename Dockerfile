@@ -7,15 +7,18 @@ WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY main.go wire.go publish.go artifact.go services.go store.go usage.go verify.go ./
+COPY LICENSE ./
 COPY internal internal
 ENV CGO_ENABLED=0 GOWORK=off GOFLAGS=-mod=readonly
 RUN go build -trimpath -buildvcs=false -ldflags='-s -w -buildid=' -o /out/seal-image .
 RUN go run ./internal/roots > /out/ca-certificates.crt
+RUN go run ./internal/licenses > /out/LICENSES.txt
 
 # A release has the same files from internal/release, which needs no container engine.
 FROM scratch
 # syft, sigstore and the registry client speak https; nothing else of the system is needed.
 COPY --from=build /out/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
+COPY --from=build /out/LICENSES.txt /LICENSES.txt
 COPY --from=build /out/seal-image /seal-image
 # No USER: the runner's files belong to its own user, and GitHub requires root.
 # https://docs.github.com/actions/reference/workflows-and-actions/dockerfile-support#user

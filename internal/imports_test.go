@@ -43,6 +43,7 @@ var arrows = map[string][]string{
 	"container": {},
 	"release":   {},
 	"roots":     {},
+	"licenses":  {},
 }
 
 // owners says which packages may import a dependency, by the longest prefix of its path

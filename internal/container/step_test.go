@@ -27,14 +27,14 @@ import (
 // identity is the workflow of the sandbox's tokens.
 const identity = "https://github.com/acme/demo/.github/workflows/release.yml@refs/heads/main"
 
-// testImage: the image holds the program and the certificate authorities, and runs as root.
+// testImage: the image holds the program, the certificate authorities and the license texts, and runs as root.
 func (b *bench) testImage(t *testing.T) {
 	var names []string
 	for name, f := range filesIn(t, saved(t, b.image)) {
 		names = append(names, fmt.Sprintf("%s %#o %d:%d", name, f.Mode, f.UID, f.GID))
 	}
 	slices.Sort(names)
-	want := []string{"/etc/ssl/certs/ca-certificates.crt 0644 0:0", "/seal-image 0755 0:0"}
+	want := []string{"/LICENSES.txt 0644 0:0", "/etc/ssl/certs/ca-certificates.crt 0644 0:0", "/seal-image 0755 0:0"}
 	if diff := cmp.Diff(want, names); diff != "" {
 		t.Errorf("files (-want +got):\n%s", diff)
 	}

@@ -25,12 +25,13 @@ var buildEnv = []string{
 
 // content is what the images consist of.
 type content struct {
-	roots   []byte            // PEM
-	program map[string][]byte // by architecture
+	roots    []byte            // PEM
+	licenses []byte            // the texts of all licenses
+	program  map[string][]byte // by architecture
 }
 
-// compile builds the action below root for all platforms, and the root certificates. It needs
-// an empty folder.
+// compile builds the action below root for all platforms, and makes the root certificates and
+// the license texts. It needs an empty folder.
 func compile(ctx context.Context, root, work string) (*content, error) {
 	c := &content{program: map[string][]byte{}}
 	for _, p := range platforms {
@@ -46,7 +47,10 @@ func compile(ctx context.Context, root, work string) (*content, error) {
 		c.program[p.Architecture] = program
 	}
 	var err error
-	c.roots, err = command(ctx, root, buildEnv, "run", "./internal/roots")
+	if c.roots, err = command(ctx, root, buildEnv, "run", "./internal/roots"); err != nil {
+		return nil, err
+	}
+	c.licenses, err = command(ctx, root, buildEnv, "run", "./internal/licenses")
 	return c, err
 }
 

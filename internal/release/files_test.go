@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"crypto/x509"
+	"debug/buildinfo"
 	"debug/elf"
 	"encoding/pem"
 	"errors"
@@ -21,7 +22,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// checkFiles: two files of root, none of which is a shell or has another's rights.
+// checkFiles: three files of root, none of which is a shell or has another's rights.
 func checkFiles(t *testing.T, img v1.Image, architecture string) {
 	t.Helper()
 	layers, err := img.Layers()
@@ -41,6 +42,7 @@ func checkFiles(t *testing.T, img v1.Image, architecture string) {
 		headers[i] = tar.Header{Name: headers[i].Name, Typeflag: headers[i].Typeflag, Mode: headers[i].Mode}
 	}
 	want := []tar.Header{
+		{Name: "LICENSES.txt", Typeflag: tar.TypeReg, Mode: 0o644},
 		{Name: "etc/", Typeflag: tar.TypeDir, Mode: 0o755},
 		{Name: "etc/ssl/", Typeflag: tar.TypeDir, Mode: 0o755},
 		{Name: "etc/ssl/certs/", Typeflag: tar.TypeDir, Mode: 0o755},
@@ -52,12 +54,13 @@ func checkFiles(t *testing.T, img v1.Image, architecture string) {
 	}
 	checkRoots(t, files["etc/ssl/certs/ca-certificates.crt"])
 	checkProgram(t, files["seal-image"], architecture)
+	checkLicenses(t, string(files["LICENSES.txt"]), files["seal-image"])
 }
 
 // TestArchive: the archive has its end, without which some readers refuse it.
 func TestArchive(t *testing.T) {
 	t.Parallel()
-	files, err := archive([]byte("roots"), []byte("program"), time.Unix(0, 0))
+	files, err := archive(&content{roots: []byte("roots")}, "amd64", time.Unix(0, 0))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,6 +100,25 @@ func checkRoots(t *testing.T, text []byte) {
 	}
 	if n < 100 {
 		t.Errorf("%d root certificates", n)
+	}
+}
+
+// checkLicenses: the texts of each module that the program says it has, and our own, are there.
+func checkLicenses(t *testing.T, texts string, program []byte) {
+	t.Helper()
+	info, err := buildinfo.Read(bytes.NewReader(program))
+	if err != nil || len(info.Deps) < 200 {
+		t.Fatalf("the program has %d modules, %v", len(info.Deps), err)
+	}
+	for _, m := range info.Deps {
+		if !strings.Contains(texts, "\n"+m.Path+" "+m.Version+", ") {
+			t.Errorf("the license of %s %s is missing", m.Path, m.Version)
+		}
+	}
+	for _, want := range []string{"\nseal-image, LICENSE\n", "\nthe Go standard library " + info.GoVersion + ", LICENSE\n", "x509roots/fallback "} {
+		if !strings.Contains(texts, want) {
+			t.Errorf("%q is missing", want)
+		}
 	}
 }
 

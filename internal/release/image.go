@@ -56,7 +56,7 @@ func assemble(c *content, about description) (v1.ImageIndex, error) {
 }
 
 func imageFor(platform v1.Platform, c *content, about description) (v1.Image, error) {
-	files, err := archive(c.roots, c.program[platform.Architecture], about.created)
+	files, err := archive(c, platform.Architecture, about.created)
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +87,7 @@ func imageFor(platform v1.Platform, c *content, about description) (v1.Image, er
 }
 
 // archive is the only layer, in the order of the paths.
-func archive(roots, program []byte, modified time.Time) ([]byte, error) {
+func archive(c *content, architecture string, modified time.Time) ([]byte, error) {
 	var buf bytes.Buffer
 	w := tar.NewWriter(&buf)
 	for _, f := range []struct {
@@ -96,11 +96,12 @@ func archive(roots, program []byte, modified time.Time) ([]byte, error) {
 		mode int64
 		text []byte
 	}{
+		{"LICENSES.txt", tar.TypeReg, 0o644, c.licenses},
 		{"etc/", tar.TypeDir, 0o755, nil},
 		{"etc/ssl/", tar.TypeDir, 0o755, nil},
 		{"etc/ssl/certs/", tar.TypeDir, 0o755, nil},
-		{"etc/ssl/certs/ca-certificates.crt", tar.TypeReg, 0o644, roots},
-		{"seal-image", tar.TypeReg, 0o755, program},
+		{"etc/ssl/certs/ca-certificates.crt", tar.TypeReg, 0o644, c.roots},
+		{"seal-image", tar.TypeReg, 0o755, c.program[architecture]},
 	} {
 		header := &tar.Header{
 			Typeflag: f.kind, Name: f.name, Mode: f.mode, Size: int64(len(f.text)),

@@ -48,7 +48,7 @@ func copyTree(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, file := range append(files, repository+"/go.mod", repository+"/go.sum") {
+	for _, file := range append(files, repository+"/go.mod", repository+"/go.sum", repository+"/LICENSE") {
 		text, err := os.ReadFile(file)
 		if err == nil {
 			err = os.WriteFile(filepath.Join(to, filepath.Base(file)), text, 0o600)
