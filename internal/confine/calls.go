@@ -58,13 +58,9 @@ func conditional(pid int) []seccomp.NameWithConditions {
 	}
 }
 
-// policy is the filter for the process and the architecture of this program.
-func policy(pid int) (seccomp.Policy, error) {
-	info, err := arch.GetInfo("")
-	if err != nil {
-		return seccomp.Policy{}, err
-	}
-	lacks := func(name string) bool { _, ok := info.SyscallNames[name]; return !ok }
+// policy is the filter for a process on an architecture.
+func policy(pid int, on *arch.Info) seccomp.Policy {
+	lacks := func(name string) bool { _, ok := on.SyscallNames[name]; return !ok }
 	return seccomp.Policy{
 		DefaultAction: seccomp.ActionErrno, // which is EPERM
 		Syscalls: []seccomp.SyscallGroup{
@@ -76,7 +72,7 @@ func policy(pid int) (seccomp.Policy, error) {
 			// Its arguments are out of a filter's sight; who meets ENOSYS takes clone.
 			{Action: seccomp.ActionErrno | seccomp.Action(unix.ENOSYS), Names: []string{"clone3"}},
 		},
-	}, nil
+	}
 }
 
 // filterCalls leaves the calls above to all threads; false if the kernel cannot.
@@ -85,11 +81,12 @@ func filterCalls(pid int) (bool, error) {
 	if !seccomp.Supported() {
 		return false, nil
 	}
-	p, err := policy(pid)
+	here, err := arch.GetInfo("")
 	if err != nil {
 		return false, fmt.Errorf("make filter of system calls: %w", err)
 	}
-	if err := seccomp.LoadFilter(seccomp.Filter{NoNewPrivs: true, Flag: seccomp.FilterFlagTSync, Policy: p}); err != nil {
+	filter := seccomp.Filter{NoNewPrivs: true, Flag: seccomp.FilterFlagTSync, Policy: policy(pid, here)}
+	if err := seccomp.LoadFilter(filter); err != nil {
 		return false, fmt.Errorf("filter system calls: %w", err)
 	}
 	// With this flag the kernel says by a number, which the library drops, that a thread

@@ -1,6 +1,21 @@
 package confine
 
-import "slices"
+import (
+	"reflect"
+	"slices"
+	"unsafe"
+
+	"github.com/elastic/go-seccomp-bpf/arch"
+	"golang.org/x/net/bpf"
+)
+
+// Program is the filter for a process on an architecture, which the library takes from the machine it is on.
+func Program(pid int, on *arch.Info) ([]bpf.Instruction, error) {
+	p := policy(pid, on)
+	field := reflect.ValueOf(&p).Elem().FieldByName("arch")
+	reflect.NewAt(field.Type(), unsafe.Pointer(field.UnsafeAddr())).Elem().Set(reflect.ValueOf(on))
+	return p.Assemble()
+}
 
 // Conditional are the names of the system calls that the filter does not know by their number
 // alone, and that every architecture must have.
