@@ -6,13 +6,18 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/sys/unix"
 
 	"seal-image/internal/harness"
 	"seal-image/internal/suite"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"seal-image": main})
+	testscript.Main(m, map[string]func(){
+		"seal-image":       main,
+		"without-landlock": func() { without(unix.SYS_LANDLOCK_CREATE_RULESET) },
+		"without-both":     func() { without(unix.SYS_LANDLOCK_CREATE_RULESET, unix.SYS_SECCOMP) },
+	})
 }
 
 // TestScript runs testdata/script/*.txtar, one behaviour each, against one sandbox.

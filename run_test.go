@@ -20,21 +20,23 @@ import (
 
 // stepRun is one run of an action.
 type stepRun struct {
-	args   []string // of the container
-	runner *harness.Runner
-	inputs map[string]string
-	exit   int  // wanted
-	twice  bool // it was signalled twice, and cleans up nothing
-	cmd    *exec.Cmd
-	stdout signaller
-	stderr bytes.Buffer
+	program string
+	args    []string // of the container
+	runner  *harness.Runner
+	inputs  map[string]string
+	exit    int  // wanted
+	twice   bool // it was signalled twice, and cleans up nothing
+	cmd     *exec.Cmd
+	stdout  signaller
+	stderr  bytes.Buffer
 }
 
-// seal [-exit N] [-signal NAME LINE] [-start NAME] input=value ... VARIABLE=value ...: runs
+// seal [-exit N] [-signal NAME LINE] [-program NAME] [-start NAME] input=value ... VARIABLE=value ...: runs
 // the action as the runner would. Names in lower case are inputs, names in upper case are
 // variables of the job; VARIABLE= takes one away. The sandbox's TUF repository is the
 // default trust. With -signal, the process gets INT or TERM when its log has LINE. With
-// -start, the run goes on in the background, on a runner of its own, until `finish NAME`.
+// -start, the run goes on in the background, on a runner of its own, until `finish NAME`. -program
+// is one that starts the action in its way; see TestMain.
 //
 // What holds after every run is in judge.
 func runSeal(ts *testscript.TestScript, neg bool, args []string) { runStep(ts, neg, args) }
@@ -47,7 +49,7 @@ func runStep(ts *testscript.TestScript, neg bool, args []string, container ...st
 	if neg {
 		ts.Fatalf("use: seal -exit N")
 	}
-	r := &stepRun{runner: s.runner, args: container}
+	r := &stepRun{program: "seal-image", runner: s.runner, args: container}
 	background := ""
 	if len(args) > 1 && args[0] == "-exit" {
 		n, err := strconv.Atoi(args[1])
@@ -57,6 +59,9 @@ func runStep(ts *testscript.TestScript, neg bool, args []string, container ...st
 	if len(args) > 2 && args[0] == "-signal" {
 		r.stdout.signal = map[string]os.Signal{"INT": os.Interrupt, "TERM": syscall.SIGTERM}[args[1]]
 		r.stdout.line, args = args[2], args[3:]
+	}
+	if len(args) > 1 && args[0] == "-program" {
+		r.program, args = args[1], args[2:]
 	}
 	if len(args) > 1 && args[0] == "-start" {
 		runner, err := newRunner(filepath.Join(ts.Getenv("WORK"), "runner-"+args[1]), s.job)
@@ -100,7 +105,7 @@ func (r *stepRun) start(ts *testscript.TestScript, s *script, args []string) {
 	}
 	ts.Check(os.WriteFile(r.runner.Output, nil, 0o644))
 	ts.Check(os.WriteFile(r.runner.Summary, nil, 0o644))
-	r.cmd = exec.Command("seal-image", r.args...)
+	r.cmd = exec.Command(r.program, r.args...)
 	r.cmd.Env = withVariables(r.runner.Environment(r.inputs), variables)
 	r.cmd.Dir = r.runner.Workspace
 	r.cmd.Stdout, r.cmd.Stderr = &r.stdout, &r.stderr

@@ -58,7 +58,7 @@ func (b *bench) newRunner(t *testing.T, job *harness.Job) *runner {
 
 // testStep: a job with a service container seals an image in it, by the name that the network
 // has for it. The runner's user can read and remove all that is written, and the packages were
-// read by somebody who is not root.
+// read by somebody who is not root, with all protections of the kernel.
 func (b *bench) testStep(t *testing.T) {
 	registry := b.startRegistry(t, "registry")
 	digest := b.push(t, "multi", registry+"/acme/app:v1")
@@ -72,6 +72,9 @@ func (b *bench) testStep(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"65532 65532"}, children()); diff != "" {
 		t.Errorf("uid and gid of the child (-want +got):\n%s", diff)
+	}
+	if strings.Contains(log, "offers no Landlock") || strings.Contains(log, "no seccomp") { // the engine's own profile lets both through
+		t.Errorf("the child lacks a protection\n%s", log)
 	}
 	outputs := suite.Must(r.Outputs())(t)
 	if outputs["digest"] != digest || outputs["image"] != "registry:5000/acme/app@"+digest || outputs["log-index"] == "" {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"sync"
 	"time"
 
 	"seal-image/internal/attest"
@@ -34,6 +35,8 @@ type Cataloger struct {
 	// Path is the absolute path of the user's document, for Load; "{platform}" in it
 	// stands for e.g. "linux-arm-v7". It stays in Workspace, also when links are followed.
 	Path, Workspace string
+
+	warned sync.Once
 }
 
 func (c *Cataloger) origin() origin {

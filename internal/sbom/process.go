@@ -76,6 +76,7 @@ func (c *Cataloger) read(ctx context.Context, in *bufio.Reader) (packages int, d
 		return 0, nil, err
 	}
 	c.Log.DebugContext(ctx, "child confined", slog.String("by", active))
+	c.warnOfLacks(ctx, active)
 	return readAnswer(in, len(c.Options.Formats))
 }
 
