@@ -36,7 +36,8 @@ type bench struct {
 type testImage struct {
 	Digest string `json:"digest"`
 	Images []struct {
-		Digest string `json:"digest"`
+		Digest   string `json:"digest"`
+		Platform string `json:"platform"`
 	} `json:"images"`
 }
 
