@@ -18,7 +18,7 @@ ACTIONLINT := $(BIN)/v1.7.12/actionlint
 GOFUMPT    := $(BIN)/v0.12.0/gofumpt
 GOVULN     := $(BIN)/v1.9.0/govulncheck
 
-.PHONY: help demo summary-picture image test test-matrix test-load test-container test-hostile test-mutants bench fuzz conformance-client golden race lint tidy vuln ci clean
+.PHONY: help demo summary-picture image test test-matrix test-load test-container test-hostile test-mutants bench bench-large fuzz conformance-client golden race lint tidy vuln ci clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-20s %s\n", $$1, $$2 }' Makefile
@@ -66,6 +66,9 @@ BENCH_PAIRS ?= 5
 
 bench: image ## against syft and cosign, and against the floor; writes docs/performance.md
 	go run ./internal/bench -pairs $(BENCH_PAIRS)
+
+bench-large: ## an image of 10 GiB and one of 100,000 packages, once; writes docs/performance.md; needs 20 GB of disk
+	go run ./internal/bench -large -pairs 1
 
 # What is found stays in testdata/fuzz, where every later test tries it first.
 FUZZTIME ?= 60s

@@ -46,7 +46,30 @@ func (c *cell) add(who contender, r *run) {
 	if c.runs == nil {
 		c.runs = map[contender]series{}
 	}
+	if len(c.runs[who]) > 0 {
+		r.documents = nil // those of the first are compared; many are large
+	}
 	c.runs[who] = append(c.runs[who], r)
+}
+
+// A turn runs one or more contenders once.
+type turn func(context.Context, *cell) error
+
+// turns are those of a cell. A latency adds little to what takes long, so that one format and
+// one column tell it.
+func (b *bench) turns(c *cell) []turn {
+	ours := func(f format) turn {
+		return func(ctx context.Context, c *cell) error { return b.ours(ctx, c, f) }
+	}
+	theirs := func(with column, formats ...format) turn {
+		return func(ctx context.Context, c *cell) error { return b.theirs(ctx, c, with, formats...) }
+	}
+	if c.delay > 0 && c.image.Name != "small" {
+		return []turn{ours(bundle), theirs(columns[0], bundle), b.lowest}
+	}
+	return []turn{
+		ours(bundle), theirs(columns[0], legacy, bundle), ours(legacy), theirs(columns[1], legacy, bundle), b.lowest,
+	}
 }
 
 // fill runs all contenders in turn, that often; every other time from the last to the first.
@@ -54,13 +77,7 @@ func (b *bench) fill(ctx context.Context, c *cell, rounds int) error {
 	if err := b.warm(ctx, c); err != nil {
 		return err
 	}
-	turns := []func(context.Context, *cell) error{
-		func(ctx context.Context, c *cell) error { return b.ours(ctx, c, bundle) },
-		func(ctx context.Context, c *cell) error { return b.theirs(ctx, c, columns[0], legacy, bundle) },
-		func(ctx context.Context, c *cell) error { return b.ours(ctx, c, legacy) },
-		func(ctx context.Context, c *cell) error { return b.theirs(ctx, c, columns[1], legacy, bundle) },
-		b.lowest,
-	}
+	turns := b.turns(c)
 	for n := range rounds {
 		start := time.Now()
 		for _, turn := range turns {

@@ -47,13 +47,13 @@ func (b *bench) curves(ctx context.Context, rounds int) ([]*curve, error) {
 		values []int
 		make   func(int) (*image, error)
 	}{
-		{"layers of 100 MB together", []int{2, 11, 51}, func(n int) (*image, error) {
-			return b.images.layered(fmt.Sprintf("layers-%d", n), n, 150, 100)
+		{"Layers, of 100 MB together", []int{2, 11, 51}, func(n int) (*image, error) {
+			return b.images.layered(fmt.Sprintf("layers-%d", n), n, 330, 100)
 		}},
-		{"packages", []int{100, 1000, 10_000}, func(n int) (*image, error) {
+		{"Packages", []int{100, 1000, 10_000}, func(n int) (*image, error) {
 			return b.images.layered(fmt.Sprintf("packages-%d", n), 2, 10, n)
 		}},
-		{"platforms", []int{1, 2, 4, 8}, func(n int) (*image, error) {
+		{"Platforms", []int{1, 2, 4, 8}, func(n int) (*image, error) {
 			return b.images.shared(fmt.Sprintf("platforms-%d", n), n)
 		}},
 	} {
@@ -67,7 +67,7 @@ func (b *bench) curves(ctx context.Context, rounds int) ([]*curve, error) {
 }
 
 func (r *report) writeCurve(w io.Writer, c *curve) {
-	fmt.Fprintf(w, "\n### Growth: %s\n\n| |", c.of)
+	fmt.Fprintf(w, "\n### %s\n\n| |", c.of)
 	for _, value := range c.values {
 		fmt.Fprintf(w, " %d |", value)
 	}

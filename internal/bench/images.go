@@ -150,12 +150,12 @@ func (m *images) fetch(ctx context.Context, dir string) (is string) {
 	return "The large image is a Debian system that mmdebstrap made, a node application with its `node_modules`, and data up to its size."
 }
 
-var platforms = []v1.Platform{linux("amd64"), linux("arm64"), {OS: "linux", Architecture: "arm", Variant: "v7"}, linux("s390x"), linux("ppc64le"), linux("riscv64"), linux("386"), linux("loong64")}
+var platforms = []v1.Platform{linux("amd64"), linux("arm64"), {OS: "linux", Architecture: "arm", Variant: "v7"}, linux("s390x"), linux("ppc64le"), linux("riscv64"), linux("386"), linux("mips64le")}
 
 // small is an index of two platforms: a program in Go, and data up to 10 MB.
 func (m *images) small(ctx context.Context) (*image, error) {
 	return m.get("small", func(l *layout) (v1.Descriptor, error) {
-		assets, err := l.layer(func(w *tar.Writer) error { return data(w, "srv/assets", 9, 1) })
+		assets, err := l.layer(func(w *tar.Writer) error { return data(w, "srv/assets", 20, 1) })
 		if err != nil {
 			return v1.Descriptor{}, err
 		}
@@ -209,7 +209,7 @@ func (m *images) shared(name string, count int) (*image, error) {
 				if err := dpkg(w, 100); err != nil {
 					return err
 				}
-				return data(w, "usr/lib", 50, uint64(n))
+				return data(w, "usr/lib", 100, uint64(n))
 			})
 			if err != nil {
 				return v1.Descriptor{}, err

@@ -104,7 +104,7 @@ func large(l *layout, from source) (v1.Descriptor, error) {
 		size += layer.desc.Size
 	}
 	for part := 0; size < largeSize; part++ {
-		files := min(160, int((largeSize-size)/perFile)+1) // of about 100 MB at most
+		files := min(330, int((largeSize-size)/perFile)+1) // of about 100 MB at most
 		layer, err := l.layer(func(w *tar.Writer) error { return data(w, fmt.Sprintf("srv/data/%d", part), files, uint64(part)) })
 		if err != nil {
 			return v1.Descriptor{}, err

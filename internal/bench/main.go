@@ -38,6 +38,7 @@ func command(ctx context.Context, args []string) error {
 	var o options
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.IntVar(&o.pairs, "pairs", 5, "how often each is run")
+	flags.BoolVar(&o.large, "large", false, "measure the images of 10 GiB and of 100,000 packages instead")
 	flags.StringVar(&o.only, "only", "", "image to measure alone, without a page: small, large or shared")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -48,6 +49,7 @@ func command(ctx context.Context, args []string) error {
 
 type options struct {
 	pairs int
+	large bool
 	only  string
 }
 
@@ -60,6 +62,9 @@ func (b *bench) run(ctx context.Context, o options) error {
 	var err error
 	if r.versions, err = b.versions(); err != nil {
 		return err
+	}
+	if o.large {
+		return b.runLarge(ctx, r)
 	}
 	if err := b.fillAll(ctx, r, o); err != nil {
 		return err
@@ -99,7 +104,7 @@ func (b *bench) fillAll(ctx context.Context, r *report, o options) error {
 
 // finish measures the rest, and writes the page.
 func (b *bench) finish(ctx context.Context, r *report) (err error) {
-	if r.curves, err = b.curves(ctx, (r.rounds+1)/2); err != nil {
+	if r.curves, err = b.curves(ctx, max(1, r.rounds/3)); err != nil {
 		return err
 	}
 	for range max(10, r.rounds) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"os"
 	"runtime"
 	"slices"
@@ -47,19 +48,25 @@ func (r *report) cell(name string, delay time.Duration) *cell {
 	return nil
 }
 
-func (r *report) write(w io.Writer) {
+// writeHead says what was measured on, and with.
+func (r *report) writeHead(w io.Writer) {
 	fmt.Fprintf(w, "%s; %s; syft %s, cosign %s and %s.\nMedians of %d runs; spread is the least and the most.\n\n", machine(), runtime.Version(), r.versions["syft"], r.versions[string(legacy)], r.versions[string(bundle)], r.rounds)
+}
+
+func (r *report) write(w io.Writer) {
+	r.writeHead(w)
 	fmt.Fprint(w, "| work | goal | measured against the peer at its defaults (bundle, legacy) | with the same selection of files | met |\n|---|---|---|---|---|\n")
 	for _, g := range r.goals() {
 		fmt.Fprintln(w, g.row())
 	}
-	fmt.Fprintf(w, "\n%s\n", r.content)
+	fmt.Fprintf(w, "\n## In detail\n\n%s\n", r.content)
 	for _, c := range r.cells {
 		r.writeCell(w, c)
 	}
 	r.writeRequests(w)
 	r.writeTwice(w)
 	r.writePackages(w)
+	fmt.Fprint(w, "\n## Growth\n")
 	for _, c := range r.curves {
 		r.writeCurve(w, c)
 	}
@@ -71,7 +78,7 @@ func machine() string {
 	for line := range strings.Lines(read("/proc/meminfo")) {
 		if fields := strings.Fields(line); fields[0] == "MemTotal:" {
 			kib, _ := strconv.ParseFloat(fields[1], 64)
-			memory = fmt.Sprintf("%.0f GiB, ", kib/(1<<20))
+			memory = fmt.Sprintf("%.0f GiB, ", math.Ceil(kib/(1<<20))) // the kernel keeps a part for itself
 		}
 	}
 	return fmt.Sprintf("%d cores, %s%s %s", runtime.NumCPU(), memory, runtime.GOOS, runtime.GOARCH)
@@ -92,6 +99,9 @@ func (r *report) writeCell(w io.Writer, c *cell) {
 	fmt.Fprint(w, "| | wall, s | spread | action ÷ this | processor, s | memory, MB | pulled, MB | requests to the registry |\n|---|--:|--:|--:|--:|--:|--:|--:|\n")
 	for _, who := range order {
 		walls := c.of(who, wall)
+		if walls == nil {
+			continue
+		}
 		quotient := ""
 		if who.column != "" || who == theFloor {
 			f := who.format
@@ -108,7 +118,7 @@ func (r *report) writeCell(w io.Writer, c *cell) {
 // writeRequests says whom a run asks and why, and what the peer asks.
 func (r *report) writeRequests(w io.Writer) {
 	c := r.cell("small", latency)
-	fmt.Fprintf(w, "\n### Requests of one run: %s\n\n", titles[c.image.Name])
+	fmt.Fprintf(w, "\n## Requests of one run: %s\n\n", titles[c.image.Name])
 	whose := []contender{{format: bundle}, {bundle, columns[0].name}, {format: legacy}, {legacy, columns[0].name}}
 	fmt.Fprint(w, "| service |")
 	names := map[string]bool{}
@@ -161,7 +171,7 @@ func kilobytes(n int64) string { return fmt.Sprintf("%.0f kB", float64(n)/1000) 
 
 // writePackages says whether both found the same packages.
 func (r *report) writePackages(w io.Writer) {
-	fmt.Fprint(w, "\n### The same packages\n\n| image | in both | of the action alone | of syft's program alone |\n|---|--:|---|---|\n")
+	fmt.Fprint(w, "\n## The same packages\n\n| image | in both | of the action alone | of syft's program alone |\n|---|--:|---|---|\n")
 	for _, c := range r.cells {
 		if c.delay == 0 {
 			fmt.Fprintf(w, "| %s | %d | %s | %s |\n", titles[c.image.Name], c.sets.common, few(c.sets.oursOnly), few(c.sets.peersOnly))

@@ -48,19 +48,15 @@ func recorded(ctx context.Context, job *harness.Job) (record, error) {
 	return r, err
 }
 
-// count is the number of requests that match.
-func (r record) count(matches func(request) bool) int {
+// to is the number of requests to a service.
+func (r record) to(service string) int {
 	n := 0
 	for _, one := range r {
-		if matches(one) {
+		if one.Service == service {
 			n++
 		}
 	}
 	return n
-}
-
-func (r record) to(service string) int {
-	return r.count(func(one request) bool { return one.Service == service })
 }
 
 // pulled is the bytes that the registry sent.
