@@ -2,11 +2,11 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
-	"golang.org/x/sys/unix"
 
 	"seal-image/internal/harness"
 	"seal-image/internal/suite"
@@ -15,9 +15,17 @@ import (
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"seal-image":       main,
-		"without-landlock": func() { without(unix.SYS_LANDLOCK_CREATE_RULESET) },
-		"without-both":     func() { without(unix.SYS_LANDLOCK_CREATE_RULESET, unix.SYS_SECCOMP) },
+		"without-landlock": without(suite.Landlock),
+		"without-both":     without(suite.Both),
 	})
+}
+
+// without is the action on a kernel without some system calls.
+func without(calls []uint32) func() {
+	return func() {
+		fmt.Fprintln(os.Stderr, suite.Without(calls, append([]string{"seal-image"}, os.Args[1:]...)...))
+		os.Exit(1)
+	}
 }
 
 // TestScript runs testdata/script/*.txtar, one behaviour each, against one sandbox.

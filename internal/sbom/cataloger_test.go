@@ -24,6 +24,7 @@ import (
 	"seal-image/internal/golden"
 	"seal-image/internal/problem"
 	"seal-image/internal/sbom"
+	"seal-image/internal/suite"
 )
 
 // TestMain makes this program its own child, as main does: what [sbom.Cataloger] starts is
@@ -40,6 +41,12 @@ func child() int {
 	case unconfined: // for what the parent does with a child that is not confined
 		fmt.Println(unconfined)
 	case left:
+	case withoutLandlock:
+		fmt.Fprintln(os.Stderr, suite.Without(suite.Landlock, whole, "catalog"))
+		return 1
+	case withoutBoth:
+		fmt.Fprintln(os.Stderr, suite.Without(suite.Both, whole, "catalog"))
+		return 1
 	default:
 		if err := confined(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -63,9 +70,6 @@ func child() int {
 	}
 	return 0
 }
-
-// unconfined is the name of a child that may do all that its user may.
-const unconfined = "unconfined"
 
 // left is the name of a process that a child leaves behind.
 const left = "left behind"
@@ -94,6 +98,8 @@ func hang() int {
 var children = map[string]func(layout string) int{
 	"look":     look,
 	"attack":   attack,
+	"live":     live,
+	"raid":     raid,
 	"greedy":   greedy,
 	"unpack":   unpack,
 	"descend":  descend,
