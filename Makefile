@@ -18,7 +18,7 @@ ACTIONLINT := $(BIN)/v1.7.12/actionlint
 GOFUMPT    := $(BIN)/v0.12.0/gofumpt
 GOVULN     := $(BIN)/v1.9.0/govulncheck
 
-.PHONY: help demo summary-picture image test test-matrix test-load test-container test-hostile test-mutants bench bench-large fuzz conformance-client golden race lint tidy vuln ci clean
+.PHONY: help demo summary-picture image test test-matrix test-load test-container test-hostile test-mutants bench bench-large fuzz conformance-client golden race lint tidy modules vuln ci clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-20s %s\n", $$1, $$2 }' Makefile
@@ -114,6 +114,9 @@ lint: tidy | $(GOLANGCI) $(ACTIONLINT) $(GOFUMPT) ## vet, gofumpt, golangci-lint
 
 tidy: ## go.mod and go.sum of every module say what is needed
 	for m in $(MODULES); do (cd $$m && go mod tidy -diff) || exit 1; done
+
+modules: ## the modules that are compiled are those of go.sum, also out of a cache
+	for m in . internal/sandbox internal/peers; do (cd $$m && go mod verify) || exit 1; done
 
 vuln: | $(GOVULN) ## known vulnerabilities; needs the database at vuln.go.dev
 	$(GOVULN) ./...
