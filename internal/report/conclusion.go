@@ -57,15 +57,13 @@ func VerifyConclusion(verdicts []*attest.Verdict, steps []Step) []string {
 // took is how long a run took, and those of its steps that make a difference.
 func took(steps []Step) string {
 	const least = 50 * time.Millisecond // what is shown as 0.1 s
-	var total time.Duration
 	var parts []string
 	for _, step := range steps {
-		total += step.Took
 		if step.Took >= least {
 			parts = append(parts, step.Title+" "+seconds(step.Took))
 		}
 	}
-	line := "took " + seconds(total)
+	line := "took " + seconds(total(steps))
 	if len(parts) > 1 {
 		line += ": " + strings.Join(parts, "; ")
 	}

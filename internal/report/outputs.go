@@ -96,13 +96,16 @@ func logged(out map[string]string, s *attest.Seal, b *attest.Bundle) {
 // verifyCommand is a line to paste. It names the repository as well as the workflow: all
 // callers of a reusable workflow share its identity.
 func verifyCommand(s *attest.Seal, id attest.Identity) string {
-	return "cosign verify " + policy(id) + " " + quote(s.Subject.Ref.String())
+	return "cosign verify " + strings.Join(signerFlags(id), " ") + " " + quote(s.Subject.Ref.String())
 }
 
-func policy(id attest.Identity) string {
-	return "--certificate-identity " + quote(id.SAN) +
-		" --certificate-oidc-issuer " + quote(id.Issuer) +
-		" --certificate-github-workflow-repository " + quote(id.Repository)
+// signerFlags have cosign expect an identity.
+func signerFlags(id attest.Identity) []string {
+	return []string{
+		"--certificate-identity " + quote(id.SAN),
+		"--certificate-oidc-issuer " + quote(id.Issuer),
+		"--certificate-github-workflow-repository " + quote(id.Repository),
+	}
 }
 
 var plain = regexp.MustCompile(`^[A-Za-z0-9@%+=:,./_-]+$`)

@@ -139,12 +139,18 @@ func (s *summary) pages(seal *attest.Seal) {
 // steps shows how long each took.
 func (s *summary) steps() {
 	var lines []string
-	var total time.Duration
 	for _, step := range s.job.Steps {
-		total += step.Took
 		lines = append(lines, fmt.Sprintf("| %s | %s |\n", text(step.Title), seconds(step.Took)))
 	}
-	s.fold("Took "+seconds(total), "| step | took |\n| --- | --: |\n", lines)
+	s.fold("Took "+seconds(total(s.job.Steps)), "| step | took |\n| --- | --: |\n", lines)
+}
+
+// total is how long all steps took.
+func total(steps []Step) (sum time.Duration) {
+	for _, step := range steps {
+		sum += step.Took
+	}
+	return sum
 }
 
 // fold is a table that the reader opens.

@@ -61,11 +61,7 @@ func cosignCommands(s *attest.Seal, flags []string, job Job) string {
 	if job.OwnSigstore {
 		flags = append(flags, "--trusted-root "+trustedRoot)
 	}
-	id := s.Signature().Bundle.Signer
-	flags = append(flags,
-		"--certificate-identity "+quote(id.SAN),
-		"--certificate-oidc-issuer "+quote(id.Issuer),
-		"--certificate-github-workflow-repository "+quote(id.Repository))
+	flags = append(flags, signerFlags(s.Signature().Bundle.Signer)...)
 	command := func(verb, ref string) string {
 		return strings.Join(append(append([]string{"cosign " + verb}, flags...), quote(ref)), " \\\n  ")
 	}
