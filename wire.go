@@ -88,21 +88,7 @@ func noTemp(temp string, err error) error {
 // name of this executable, for the child.
 func wire(ctx context.Context, cfg *config.Config, job *runner.Job, stack http.RoundTripper, work, program string) (*attest.Pipeline, error) {
 	job.UseHTTP(stack)
-	signer, err := sigstore.New(sigstore.Options{
-		Instance:  instance(cfg.Sigstore),
-		Format:    attest.SignatureFormat(cfg.SignatureFormat),
-		Audience:  cfg.Sigstore.Audience,
-		Token:     job.IDToken,
-		Transport: stack,
-		Log:       job.Log(),
-		Wait:      cfg.Sigstore.Wait,
-		Job: sigstore.Job{
-			ServerURL:       cfg.Job.ServerURL,
-			Visibility:      cfg.Job.Visibility,
-			PrivateIsPublic: cfg.Sigstore.PrivateRepository,
-			Provenance:      cfg.Provenance,
-		},
-	})
+	signer, err := newSigner(cfg, job, stack)
 	if err != nil {
 		return nil, err
 	}
@@ -127,6 +113,24 @@ func wire(ctx context.Context, cfg *config.Config, job *runner.Job, stack http.R
 		Log:        job.Log(),
 		LayoutDir:  filepath.Join(work, "layout"),
 	}, nil
+}
+
+func newSigner(cfg *config.Config, job *runner.Job, stack http.RoundTripper) (*sigstore.Signer, error) {
+	return sigstore.New(sigstore.Options{
+		Instance:  instance(cfg.Sigstore),
+		Format:    attest.SignatureFormat(cfg.SignatureFormat),
+		Audience:  cfg.Sigstore.Audience,
+		Token:     job.IDToken,
+		Transport: stack,
+		Log:       job.Log(),
+		Wait:      cfg.Sigstore.Wait,
+		Job: sigstore.Job{
+			ServerURL:       cfg.Job.ServerURL,
+			Visibility:      cfg.Job.Visibility,
+			PrivateIsPublic: cfg.Sigstore.PrivateRepository,
+			Provenance:      cfg.Provenance,
+		},
+	})
 }
 
 // newTransport is the HTTP stack of the run, with one pool of connections.

@@ -16,8 +16,9 @@
 // [Verification] is the other half, for those who did not sign: reference -> digest -> what is
 // stored about it, in every [Form] -> a [Verdict]. It reads alone.
 //
-// The interfaces of the outside world stand in pipeline.go, before the code that calls
-// them; the packages registry, sbom and sigstore implement them and know only this package.
+// The interfaces of the outside world stand in pipeline.go and verification.go, before the code
+// that calls them; the packages registry, sbom, sigstore and runner implement them, and know
+// nothing of each other.
 //
 // Five decisions surprise, and hold until their reason goes away:
 //

@@ -16,40 +16,43 @@ func (p *Pipeline) sign(ctx context.Context, req Request, res *Result) {
 	ctx, done := p.step(ctx, "Sign and log")
 	defer done()
 	signed := map[string]*Bundle{} // by what they say: images of one run may share a platform
-	res.each(ctx, func(s *Seal) error {
-		start := time.Now()
-		statements, err := Statements(s.Subject, s.SBOMs, req.Sign)
-		if err != nil {
-			return err
+	res.each(ctx, func(s *Seal) error { return p.signOne(ctx, req, s, signed) })
+}
+
+// signOne signs what is not signed yet about one image, by an earlier run or for another image.
+func (p *Pipeline) signOne(ctx context.Context, req Request, s *Seal, signed map[string]*Bundle) error {
+	start := time.Now()
+	statements, err := Statements(s.Subject, s.SBOMs, req.Sign)
+	if err != nil {
+		return err
+	}
+	known := map[*Statement]*found{}
+	var missing []*Statement
+	for _, st := range statements {
+		if f := s.signed(st, req.Sign.Format); f != nil {
+			f.bundle.Statement = st
+			known[st] = f
+			continue
 		}
-		known := map[*Statement]*found{}
-		var missing []*Statement
-		for _, st := range statements {
-			if f := s.signed(st, req.Sign.Format); f != nil {
-				f.bundle.Statement = st
-				known[st] = f
-				continue
-			}
-			if b := signed[st.key()]; b != nil {
-				same := *b
-				same.Statement, same.Existing = st, true
-				known[st] = &found{bundle: &same}
-				continue
-			}
-			missing = append(missing, st)
+		if b := signed[st.key()]; b != nil {
+			same := *b
+			same.Statement, same.Existing = st, true
+			known[st] = &found{bundle: &same}
+			continue
 		}
-		made, err := p.signMissing(ctx, missing)
-		for st, b := range made {
-			signed[st.key()] = b
-		}
-		s.plan(req, statements, known, made)
-		if err != nil {
-			return fmt.Errorf("sign %s: %w", s.Subject.Ref, err)
-		}
-		p.Log.InfoContext(ctx, "verified", slog.String("digest", s.Subject.Ref.DigestStr()),
-			slog.Int("bundles", len(made)), slog.Int("existing", len(known)), took(start))
-		return nil
-	})
+		missing = append(missing, st)
+	}
+	made, err := p.signMissing(ctx, missing)
+	for st, b := range made {
+		signed[st.key()] = b
+	}
+	s.plan(req, statements, known, made)
+	if err != nil {
+		return fmt.Errorf("sign %s: %w", s.Subject.Ref, err)
+	}
+	p.Log.InfoContext(ctx, "verified", slog.String("digest", s.Subject.Ref.DigestStr()),
+		slog.Int("bundles", len(made)), slog.Int("existing", len(known)), took(start))
+	return nil
 }
 
 // signMissing returns the bundles that became public, by their statements.

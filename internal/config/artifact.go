@@ -31,15 +31,6 @@ func (r *reader) artifact() Artifact {
 	return a
 }
 
-// withToken reads a flag that needs GitHub's API.
-func (r *reader) withToken(input string) bool {
-	on := r.flag(input)
-	if on && r.text("github-token") == "" {
-		r.wrong("github-token", "it is empty, and "+input+" calls GitHub's API with it", "github-token: ${{ github.token }}   # or leave it out")
-	}
-	return on
-}
-
 // artifactName is one that GitHub takes.
 // Source: https://github.com/actions/toolkit/tree/main/packages/artifact
 func (r *reader) artifactName() string {

@@ -2,8 +2,6 @@ package config
 
 import (
 	"cmp"
-	"encoding/json"
-	"io"
 	"net/url"
 	"os"
 	"strconv"
@@ -59,9 +57,9 @@ type Job struct {
 func (r *reader) job() Job {
 	event := readEvent(r.getenv("GITHUB_EVENT_PATH"))
 	job := Job{
-		ServerURL: strings.TrimRight(r.getenv("GITHUB_SERVER_URL"), "/"),
+		ServerURL: cmp.Or(strings.TrimRight(r.getenv("GITHUB_SERVER_URL"), "/"), "https://github.com"),
 		Workspace: r.workspace,
-		Temp:      r.getenv("RUNNER_TEMP"),
+		Temp:      r.temp(),
 		Actor:     r.getenv("GITHUB_ACTOR"),
 		ID:        r.getenv("GITHUB_JOB"),
 
@@ -83,25 +81,33 @@ func (r *reader) job() Job {
 		Visibility: event.visibility(),
 		Author:     event.author(r.getenv("GITHUB_REPOSITORY_OWNER")),
 	}
-	if job.ServerURL == "" {
-		job.ServerURL = "https://github.com"
-	}
-	if action := cmp.Or(r.getenv("GITHUB_ACTION_REPOSITORY"), job.Repository); action != "" {
-		job.ActionURL = job.ServerURL + "/" + action
-	}
+	job.MaxRetention, _ = strconv.Atoi(r.getenv("GITHUB_RETENTION_DAYS")) // 0 is unknown
 	if job.Repository != "" && job.RunID != "" {
 		job.RunURL = job.ServerURL + "/" + job.Repository + "/actions/runs/" + job.RunID
 	}
-	if repository, ref := r.getenv("GITHUB_ACTION_REPOSITORY"), r.getenv("GITHUB_ACTION_REF"); repository != "" && ref != "" {
+	r.action(&job)
+	return job
+}
+
+// action sets what the runner says of this action.
+func (r *reader) action(job *Job) {
+	repository, ref := r.getenv("GITHUB_ACTION_REPOSITORY"), r.getenv("GITHUB_ACTION_REF")
+	if repository != "" && ref != "" {
 		job.Action = repository + "@" + ref
 	}
-	job.MaxRetention, _ = strconv.Atoi(r.getenv("GITHUB_RETENTION_DAYS")) // 0 is unknown
-	// Runners before v2.328 name a folder that they do not mount:
-	// https://github.com/actions/runner/pull/4011
-	if info, err := os.Stat(job.Temp); err != nil || !info.IsDir() {
-		job.Temp = os.TempDir()
+	if named := cmp.Or(repository, job.Repository); named != "" {
+		job.ActionURL = job.ServerURL + "/" + named
 	}
-	return job
+}
+
+// temp is a folder that is there. Runners before v2.328 name one that they do not mount:
+// https://github.com/actions/runner/pull/4011
+func (r *reader) temp() string {
+	dir := r.getenv("RUNNER_TEMP")
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return os.TempDir()
+	}
+	return dir
 }
 
 // Tag is the one that started the run, or ""; a release starts the run of its tag.
@@ -121,78 +127,4 @@ func (j Job) containerRegistry() string {
 		return "containers." + u.Host
 	}
 	return ""
-}
-
-// maxEventBytes bounds the event file: GitHub caps a webhook payload at 25 MB.
-const maxEventBytes = 32 << 20
-
-// event is what is read of the event that started the run.
-type event struct {
-	Release struct {
-		ID int64 `json:"id"`
-	} `json:"release"`
-	Repository struct {
-		Visibility string `json:"visibility"`
-		Private    *bool  `json:"private"`
-		Owner      struct {
-			Type string `json:"type"`
-		} `json:"owner"`
-	} `json:"repository"`
-	PullRequest struct {
-		Head struct {
-			SHA string `json:"sha"`
-		} `json:"head"`
-	} `json:"pull_request"`
-}
-
-// readEvent is the zero event if there is no file of JSON.
-func readEvent(path string) (e event) {
-	f, err := os.Open(path)
-	if err != nil {
-		return event{}
-	}
-	defer f.Close()
-	if json.NewDecoder(io.LimitReader(f, maxEventBytes)).Decode(&e) != nil {
-		return event{}
-	}
-	return e
-}
-
-// visibility of the repository; older servers have only repository.private. An event
-// without either, e.g. schedule, says nothing.
-func (e event) visibility() string {
-	switch repo := e.Repository; {
-	case repo.Visibility != "":
-		return repo.Visibility
-	case repo.Private != nil && *repo.Private:
-		return "private"
-	case repo.Private != nil:
-		return "public"
-	}
-	return ""
-}
-
-// author is who answers for what the workflows of a repository make: its owner, as SPDX
-// names a creator; "" if the runner does not say who that is.
-func (e event) author(owner string) string {
-	switch {
-	case owner == "":
-		return ""
-	case e.Repository.Owner.Type == "User":
-		return "Person: " + owner
-	default:
-		return "Organization: " + owner
-	}
-}
-
-// head is the last commit of a pull request; "" for other events, pull_request_target among
-// them, whose commit is that of the base branch.
-// Source: https://docs.github.com/actions/reference/workflows-and-actions/events-that-trigger-workflows
-func (e event) head(name string) string {
-	switch name {
-	case "pull_request", "pull_request_review", "pull_request_review_comment":
-		return e.PullRequest.Head.SHA
-	default:
-		return ""
-	}
 }

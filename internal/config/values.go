@@ -25,6 +25,15 @@ func (r *reader) flag(input string) bool {
 	}
 }
 
+// withToken reads a flag that needs GitHub's API.
+func (r *reader) withToken(input string) bool {
+	on := r.flag(input)
+	if on && r.text("github-token") == "" {
+		r.wrong("github-token", "it is empty, and "+input+" calls GitHub's API with it", "github-token: ${{ github.token }}   # or leave it out")
+	}
+	return on
+}
+
 // choice reads one of a few words; on a mistake it is the default.
 func (r *reader) choice(input string, words ...string) string {
 	v := r.text(input)

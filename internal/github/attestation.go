@@ -116,29 +116,36 @@ func (s attestations) store(ctx context.Context, b *attest.Bundle) error {
 	if !proven {
 		return tagError{b.Statement}
 	}
-	var answer struct {
-		ID json.Number `json:"id"`
-	}
-	body, err := json.Marshal(map[string]json.RawMessage{"bundle": b.JSON})
-	if err != nil {
-		return fmt.Errorf("encode the bundle: %w", err)
-	}
-	_, err = s.api.send(ctx, apiRequest{
-		method: http.MethodPost, url: s.api.of("/attestations"), mediaType: "application/json", content: body,
-	}, &answer)
-	if isNotFound(err) {
-		return s.api.missing(ctx, err)
-	}
+	id, err := s.api.storeAttestation(ctx, b.JSON)
 	if err != nil {
 		return err
-	}
-	id, err := strconv.ParseInt(string(answer.ID), 10, 64)
-	if err != nil {
-		return errAPIAnswer
 	}
 	b.Page = s.pages + strconv.FormatInt(id, 10)
 	s.stored[signature] = b.Page
 	return nil
+}
+
+// storeAttestation sends one bundle, and returns its id.
+func (a *API) storeAttestation(ctx context.Context, bundle []byte) (int64, error) {
+	var answer struct {
+		ID json.Number `json:"id"`
+	}
+	body, err := json.Marshal(map[string]json.RawMessage{"bundle": bundle})
+	if err != nil {
+		return 0, fmt.Errorf("encode the bundle: %w", err)
+	}
+	_, err = a.send(ctx, apiRequest{method: http.MethodPost, url: a.of("/attestations"), mediaType: "application/json", content: body}, &answer)
+	if isNotFound(err) {
+		return 0, a.missing(ctx, err)
+	}
+	if err != nil {
+		return 0, err
+	}
+	id, err := strconv.ParseInt(string(answer.ID), 10, 64)
+	if err != nil {
+		return 0, errAPIAnswer
+	}
+	return id, nil
 }
 
 // read returns what one bundle alone has, the signature in its envelope, and whether it has the proof

@@ -55,30 +55,18 @@ func referrers(g *group) ([]referrer, error) {
 // newReferrer makes the manifest that ties an attachment to the image. The same attachment
 // gives the same bytes.
 func newReferrer(a *attest.Attachment) (referrer, error) {
-	r := referrer{a: a}
-	var artifactType, title string
-	var annotations map[string]string
-	if b := a.Bundle; b != nil {
-		r.content, artifactType = b.JSON, attest.BundleMediaType
-		annotations = map[string]string{
-			annotationContent:       "dsse-envelope",
-			annotationPredicateType: b.Statement.PredicateType,
-			annotationCreated:       b.Entry.IntegratedTime.UTC().Format(time.RFC3339),
-		}
-	} else {
-		r.content, artifactType = a.Document.Bytes, a.Document.Format.MediaType()
-		title = "sbom" + a.Document.Format.Extension()
-	}
+	content, artifactType, annotations := carried(a)
+	r := referrer{a: a, content: content}
 	config, err := describe(emptyConfigType, emptyConfig)
 	if err != nil {
 		return r, err
 	}
-	layer, err := describe(types.MediaType(artifactType), r.content)
+	layer, err := describe(types.MediaType(artifactType), content)
 	if err != nil {
 		return r, err
 	}
-	if title != "" {
-		layer.Annotations = map[string]string{annotationTitle: title}
+	if a.Bundle == nil {
+		layer.Annotations = map[string]string{annotationTitle: "sbom" + a.Document.Format.Extension()}
 	}
 	r.raw, err = json.Marshal(v1.Manifest{
 		SchemaVersion: 2,
@@ -95,6 +83,19 @@ func newReferrer(a *attest.Attachment) (referrer, error) {
 	r.desc, err = describe(types.OCIManifestSchema1, r.raw)
 	r.desc.ArtifactType, r.desc.Annotations = artifactType, annotations
 	return r, err
+}
+
+// carried is what the referrer of an attachment carries, its type, and what its manifest says of it.
+func carried(a *attest.Attachment) (content []byte, artifactType string, annotations map[string]string) {
+	b := a.Bundle
+	if b == nil {
+		return a.Document.Bytes, a.Document.Format.MediaType(), nil
+	}
+	return b.JSON, attest.BundleMediaType, map[string]string{
+		annotationContent:       "dsse-envelope",
+		annotationPredicateType: b.Statement.PredicateType,
+		annotationCreated:       b.Entry.IntegratedTime.UTC().Format(time.RFC3339),
+	}
 }
 
 // describe is the descriptor of content.

@@ -30,19 +30,29 @@ func (s *summary) failure(err error) {
 		s.addf("No new signature is known to be in the transparency log, and %s attached.\n\n", unsigned(s.res))
 		return
 	}
-	entries := "1 new entry is"
-	if len(entered) > 1 {
-		entries = fmt.Sprintf("%d new entries are", len(entered))
-	}
-	s.addf("**Already public**: %s in the transparency log for good. %d of them are attached to an image, and a verifier may accept those.", entries, attached)
+	s.entered(len(entered), attached)
 	if outcome == "Not sealed" {
 		s.add(" The next run finds what is attached, and uses it again.")
 	}
 	s.add("\n\n")
+	s.unfinished()
+}
+
+// entered says how many entries are in the log, and how many of them belong to an image.
+func (s *summary) entered(n, attached int) {
+	entries := "1 new entry is"
+	if n > 1 {
+		entries = fmt.Sprintf("%d new entries are", n)
+	}
+	s.addf("**Already public**: %s in the transparency log for good. %d of them are attached to an image, and a verifier may accept those.", entries, attached)
+}
+
+// unfinished shows what there is of images that are not sealed; what is sealed has a part of its own.
+func (s *summary) unfinished() {
 	shown := 0
 	for _, seal := range s.res.Seals {
 		if len(seal.Bundles) == 0 || seal.Err == nil && seal.Signature() != nil {
-			continue // what is sealed has a part of its own
+			continue
 		}
 		if shown++; shown > max(s.room.images, 1) {
 			continue

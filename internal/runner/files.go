@@ -27,29 +27,18 @@ func (j *Job) WriteFiles(folder string, files map[string][]byte) error {
 	if err := workspace.MkdirAll(folder, 0o755); err != nil {
 		return writeProblem(folder, err)
 	}
-	written := []string{}
+	t := &tree{workspace: workspace, folder: folder}
 	for dir := folder; dir != "."; dir = filepath.Dir(dir) {
-		written = append(written, dir)
-	}
-	write := func(name string, data []byte) error {
-		name = filepath.Join(folder, filepath.Join("/", name)) // ".." ends at folder
-		if dir := filepath.Dir(name); !slices.Contains(written, dir) {
-			if err := workspace.MkdirAll(dir, 0o755); err != nil {
-				return err
-			}
-			written = append(written, dir)
-		}
-		written = append(written, name)
-		return replace(workspace, name, data)
+		t.made = append(t.made, dir)
 	}
 	// A folder that is there already may have its own.
 	if _, err := workspace.Lstat(filepath.Join(folder, ".gitignore")); errors.Is(err, fs.ErrNotExist) {
-		if err := write(".gitignore", []byte("*\n")); err != nil {
+		if err := t.write(".gitignore", []byte("*\n")); err != nil {
 			return writeProblem(folder, err)
 		}
 	}
 	for name, data := range files {
-		err := write(name, data)
+		err := t.write(name, data)
 		switch {
 		case isFull(err):
 			return noRoom(workspace, filepath.Join(folder, name), files, err)
@@ -57,10 +46,29 @@ func (j *Job) WriteFiles(folder string, files map[string][]byte) error {
 			return writeProblem(filepath.Join(folder, name), err)
 		}
 	}
-	if err := giveAway(workspace, written); err != nil {
+	if err := giveAway(workspace, t.made); err != nil {
 		return writeProblem(folder, err)
 	}
 	return nil
+}
+
+// tree is a folder of the workspace that files are written to.
+type tree struct {
+	workspace *os.Root
+	folder    string
+	made      []string // files and folders
+}
+
+func (t *tree) write(name string, data []byte) error {
+	name = filepath.Join(t.folder, filepath.Join("/", name)) // ".." ends at folder
+	if dir := filepath.Dir(name); !slices.Contains(t.made, dir) {
+		if err := t.workspace.MkdirAll(dir, 0o755); err != nil {
+			return err
+		}
+		t.made = append(t.made, dir)
+	}
+	t.made = append(t.made, name)
+	return replace(t.workspace, name, data)
 }
 
 // replace writes a file as a whole: what is there stays until all of the new is on disk.
