@@ -30,7 +30,7 @@ func without(calls []uint32) func() {
 
 // TestScript runs testdata/script/*.txtar, one behaviour each, against one sandbox.
 // Every script has a job of its own: its own addresses in front of the same servers, and
-// its own runner. The commands are in script_test.go.
+// its own runner. The commands are in the files beside this one.
 func TestScript(t *testing.T) {
 	ctx := context.WithoutCancel(t.Context()) // scripts run after this function returns
 	tools, err := harness.Build(ctx, ".", true)
