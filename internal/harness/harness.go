@@ -30,7 +30,7 @@ type Tools struct {
 var buildFlags = []string{"build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w"}
 
 // hostile are the test images that scripts seal though they do harm; internal/hostile tries all.
-var hostile = []string{"gzip-bomb", "names", "traversal", "corrupt"}
+var hostile = []string{"gzip-bomb", "names", "platforms", "traversal", "corrupt"}
 
 // Build builds the sandbox, the peers if asked for, and the test images. It is quick when
 // nothing has changed. root is the folder of the repository.

@@ -25,6 +25,7 @@ const (
 	DeepFolders Kind = "deep-folders"  // folders in folders, 2,000 deep
 	LongName    Kind = "long-name"     // a file whose name has 64 KiB
 	Names       Kind = "names"         // names that are no text, or commands to the runner or to a terminal; alpine
+	Platforms   Kind = "platforms"     // the same in the names of platforms and in the labels of two images; alpine
 	Corrupt     Kind = "corrupt"       // package databases and binaries that are none; alpine
 	JarBomb     Kind = "jar-bomb"      // a jar of jars that expand to 3 GB each; alpine
 	ManyJars    Kind = "many-jars"     // a jar of 200,000 jars; alpine
@@ -41,7 +42,7 @@ const (
 // Hostile returns the hostile kinds.
 func Hostile() []Kind {
 	return []Kind{
-		GzipBomb, ZstdBomb, ZstdWindow, LayerBombs, Traversal, LinkCycles, ManyFiles, Million, TooMany, DeepFolders, LongName, Names,
+		GzipBomb, ZstdBomb, ZstdWindow, LayerBombs, Traversal, LinkCycles, ManyFiles, Million, TooMany, DeepFolders, LongName, Names, Platforms,
 		Corrupt, JarBomb, ManyJars, NestedJars, ManyLayers, NoTar, CutOff, WrongDiffID, FewDiffIDs, WeirdType, BigConfig,
 	}
 }

@@ -67,6 +67,8 @@ func (b *Builder) Build(ctx context.Context, kind Kind) (*Artifact, error) {
 		Empty:    b.empty,
 		Windows:  b.windows,
 		Helm:     b.helm,
+
+		Platforms: b.platformNames,
 	}
 	recipe, ok := recipes[kind]
 	if hostile := b.hostile(kind); hostile != nil {
