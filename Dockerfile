@@ -6,7 +6,7 @@ WORKDIR /src
 # Dependencies first: this layer changes only with go.mod and go.sum.
 COPY go.mod go.sum ./
 RUN go mod download
-COPY main.go wire.go publish.go artifact.go services.go store.go usage.go verify.go ./
+COPY main.go wire.go publish.go artifact.go process.go services.go store.go usage.go verify.go ./
 COPY LICENSE ./
 COPY internal internal
 ENV CGO_ENABLED=0 GOWORK=off GOFLAGS=-mod=readonly
