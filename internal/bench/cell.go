@@ -58,26 +58,27 @@ type turn func(context.Context, *cell) error
 // turns are those of a cell. A latency adds little to what takes long, so that one format and
 // one column tell it.
 func (b *bench) turns(c *cell) []turn {
-	ours := func(f format) turn {
-		return func(ctx context.Context, c *cell) error { return b.ours(ctx, c, f) }
-	}
-	theirs := func(with column, formats ...format) turn {
-		return func(ctx context.Context, c *cell) error { return b.theirs(ctx, c, with, formats...) }
-	}
 	if c.delay > 0 && c.image.Name != "small" {
-		return []turn{ours(bundle), theirs(columns[0], bundle), b.lowest}
+		return []turn{b.oursIn(bundle), b.theirsIn(columns[0], bundle), b.lowest}
 	}
 	return []turn{
-		ours(bundle), theirs(columns[0], legacy, bundle), ours(legacy), theirs(columns[1], legacy, bundle), b.lowest,
+		b.oursIn(bundle), b.theirsIn(columns[0], legacy, bundle), b.oursIn(legacy), b.theirsIn(columns[1], legacy, bundle), b.lowest,
 	}
 }
 
-// fill runs all contenders in turn, that often; every other time from the last to the first.
-func (b *bench) fill(ctx context.Context, c *cell, rounds int) error {
+func (b *bench) oursIn(f format) turn {
+	return func(ctx context.Context, c *cell) error { return b.ours(ctx, c, f) }
+}
+
+func (b *bench) theirsIn(with column, formats ...format) turn {
+	return func(ctx context.Context, c *cell) error { return b.theirs(ctx, c, with, formats...) }
+}
+
+// take takes the turns that often; every other time from the last to the first.
+func (b *bench) take(ctx context.Context, c *cell, turns []turn, rounds int) error {
 	if err := b.warm(ctx, c); err != nil {
 		return err
 	}
-	turns := b.turns(c)
 	for n := range rounds {
 		start := time.Now()
 		for _, turn := range turns {
@@ -88,7 +89,7 @@ func (b *bench) fill(ctx context.Context, c *cell, rounds int) error {
 		slices.Reverse(turns)
 		fmt.Printf("%s, %s: round %d in %.0f s\n", c.image.Name, c.delay, n+1, time.Since(start).Seconds())
 	}
-	return c.compare()
+	return nil
 }
 
 // warm has the layers in the page cache, and the latency set.

@@ -22,19 +22,10 @@ func (b *bench) grow(ctx context.Context, of string, rounds int, values []int, m
 			return nil, err
 		}
 		at := &cell{image: i}
-		if err := b.warm(ctx, at); err != nil {
+		if err := b.take(ctx, at, []turn{b.oursIn(bundle), b.theirsIn(columns[1], bundle)}, rounds); err != nil {
 			return nil, err
 		}
-		for range rounds {
-			if err := b.ours(ctx, at, bundle); err != nil {
-				return nil, err
-			}
-			if err := b.theirs(ctx, at, columns[1], bundle); err != nil {
-				return nil, err
-			}
-		}
 		c.cells = append(c.cells, at)
-		fmt.Printf("%s: %d\n", of, value)
 	}
 	return c, nil
 }

@@ -70,9 +70,6 @@ func (b *bench) run(ctx context.Context, o options) error {
 		return err
 	}
 	if o.only != "" {
-		for _, c := range r.cells {
-			r.writeCell(os.Stdout, c)
-		}
 		r.writeTwice(os.Stdout)
 		r.writePackages(os.Stdout)
 		return nil
@@ -93,10 +90,14 @@ func (b *bench) fillAll(ctx context.Context, r *report, o options) error {
 		}
 		for _, delay := range []time.Duration{0, latency} {
 			c := &cell{image: i, delay: delay}
-			if err := b.fill(ctx, c, o.pairs); err != nil {
+			r.cells = append(r.cells, c)
+			if err := b.take(ctx, c, b.turns(c), o.pairs); err != nil {
 				return err
 			}
-			r.cells = append(r.cells, c)
+			if err := c.compare(); err != nil {
+				return err
+			}
+			r.writeCell(os.Stdout, c)
 		}
 	}
 	return nil

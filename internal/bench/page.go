@@ -50,7 +50,15 @@ func (r *report) cell(name string, delay time.Duration) *cell {
 
 // writeHead says what was measured on, and with.
 func (r *report) writeHead(w io.Writer) {
-	fmt.Fprintf(w, "%s; %s; syft %s, cosign %s and %s.\nMedians of %d runs; spread is the least and the most.\n\n", machine(), runtime.Version(), r.versions["syft"], r.versions[string(legacy)], r.versions[string(bundle)], r.rounds)
+	fmt.Fprintf(w, "%s; %s; syft %s, cosign %s and %s.\n%s\n\n", machine(), runtime.Version(), r.versions["syft"], r.versions[string(legacy)], r.versions[string(bundle)], r.many())
+}
+
+// many says how often each ran.
+func (r *report) many() string {
+	if r.rounds == 1 {
+		return "One run each."
+	}
+	return fmt.Sprintf("Medians of %d runs; spread is the least and the most.", r.rounds)
 }
 
 func (r *report) write(w io.Writer) {

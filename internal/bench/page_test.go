@@ -49,7 +49,9 @@ func TestPage(t *testing.T) {
 	golden.Compare(t, "page.md", text)
 
 	var large strings.Builder
-	r.writeLarge(&large)
+	if err := r.writeLarge(&large); err != nil {
+		t.Fatal(err)
+	}
 	if !strings.Contains(large.String(), "within the goal") {
 		t.Errorf("the part of large images:\n%s", large.String())
 	}

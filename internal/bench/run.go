@@ -89,8 +89,13 @@ type run struct {
 	documents map[v1.Hash][]byte // SPDX, by the image
 }
 
-// seal runs the action as the runner does.
+// seal has the action seal an image.
 func (b *bench) seal(ctx context.Context, p place, f format) (*run, error) {
+	return b.act(ctx, p, map[string]string{"signature-format": string(f)})
+}
+
+// act runs the action as the runner does, with more inputs.
+func (b *bench) act(ctx context.Context, p place, inputs map[string]string) (*run, error) {
 	runner, err := harness.NewRunner(filepath.Join(b.dir, rand.Text()), b.job)
 	if err != nil {
 		return nil, err
@@ -98,10 +103,12 @@ func (b *bench) seal(ctx context.Context, p place, f format) (*run, error) {
 	defer os.RemoveAll(filepath.Dir(runner.Workspace))
 	cmd := exec.CommandContext(ctx, b.action)
 	cmd.Dir = runner.Workspace
-	cmd.Env = runner.Environment(map[string]string{
-		"image": p.repository + ":" + pushedTag, "digest": p.image.Top.Digest.String(), "signature-format": string(f),
+	all := map[string]string{
+		"image": p.repository + ":" + pushedTag, "digest": p.image.Top.Digest.String(),
 		"tuf-url": b.job.TUFURL, "tuf-root": b.job.TUFRoot,
-	})
+	}
+	maps.Copy(all, inputs)
+	cmd.Env = runner.Environment(all)
 	r := &run{documents: map[v1.Hash][]byte{}}
 	if r.used, err = measure(cmd); err != nil {
 		return nil, err
