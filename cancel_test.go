@@ -48,7 +48,7 @@ func cancelRun(ts *testscript.TestScript, neg bool, args []string, answerAfter t
 	}
 	runner, err := newRunner(filepath.Join(ts.MkAbs("runners"), strconv.FormatInt(time.Now().UnixNano(), 36)), s.job)
 	ts.Check(err)
-	r := &stepRun{runner: runner, exit: 128 + int(signal)}
+	r := &stepRun{program: "seal-image", runner: runner, exit: 128 + int(signal)}
 	r.start(ts, s, args)
 	if len(request) > 0 {
 		s.askHold(ts, http.MethodGet)
