@@ -13,6 +13,7 @@ import (
 	"seal-image/internal/config"
 	"seal-image/internal/confine"
 	"seal-image/internal/runner"
+	"seal-image/internal/sbom"
 )
 
 // version of the action, as in CHANGELOG.md. The image is built from an archive without
@@ -34,8 +35,8 @@ func environment() func(string) string {
 	return func(name string) string { return cmp.Or(secrets[name], os.Getenv(name)) }
 }
 
-// run is main without the process: it returns the exit status. The argument "catalog"
-// makes it the child of internal/sbom.
+// run is main without the process: it returns the exit status. The arguments "unpack"
+// and "catalog" make it a child of internal/sbom.
 func run(args []string, getenv func(string) string, stdin io.Reader, stdout io.Writer) int {
 	ctx, stop := runner.Signals(context.Background(), os.Exit)
 	defer stop()
@@ -44,8 +45,10 @@ func run(args []string, getenv func(string) string, stdin io.Reader, stdout io.W
 		return job.Finish(seal(ctx, job, args[0], getenv))
 	case "verify":
 		return job.Finish(verify(ctx, job, getenv))
+	case "unpack":
+		return child(ctx, sbom.Unpack, stdin, stdout)
 	case "catalog":
-		return catalog(ctx, stdin, stdout)
+		return child(ctx, sbom.Child, stdin, stdout)
 	case "--help", "-h", "help":
 		_, _ = io.WriteString(stdout, usage) // there is nobody else to tell
 		return 0

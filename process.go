@@ -15,11 +15,11 @@ import (
 // catalogLimit is the time for the SBOM of one image.
 const catalogLimit = 20 * time.Minute
 
-// catalog is the child of internal/sbom.
-func catalog(ctx context.Context, stdin io.Reader, stdout io.Writer) int {
+// child is a child of internal/sbom, which does one thing for an image.
+func child(ctx context.Context, do func(context.Context, io.Reader, io.Writer) error, stdin io.Reader, stdout io.Writer) int {
 	err := sbom.Confine(catalogLimit, stdout)
 	if err == nil {
-		err = sbom.Child(ctx, stdin, stdout)
+		err = do(ctx, stdin, stdout)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -46,30 +46,39 @@ func (p *Pipeline) catalogImages(ctx context.Context, req Request, subject *Subj
 		}
 		wanted = append(wanted, img)
 	}
-	if !req.Provided && len(wanted) > 0 {
-		if err := p.download(ctx, subject, wanted); err != nil {
-			return nil, err
-		}
-	}
 	Advance(ctx, Platforms, 0, int64(len(wanted)))
+	arrivals := NewArrivals()
+	group, ctx := errgroup.WithContext(ctx)
+	if !req.Provided && len(wanted) > 0 {
+		group.Go(func() error { return p.download(ctx, subject, wanted, arrivals) })
+	}
+	group.Go(func() error { return p.catalogInTurn(ctx, req, subject.Images, sboms, arrivals) })
+	return sboms, group.Wait()
+}
+
+// catalogInTurn sets the SBOMs that are not known.
+func (p *Pipeline) catalogInTurn(ctx context.Context, req Request, images []Image, sboms []*SBOM, arrivals *Arrivals) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(maxCatalogs)
-	for i, img := range subject.Images {
+	for i, img := range images {
 		if sboms[i] != nil {
 			continue
 		}
 		group.Go(func() (err error) {
-			sboms[i], err = p.catalogOne(ctx, req, img)
+			if ctx.Err() != nil { // another image failed, or the run was stopped
+				return context.Cause(ctx)
+			}
+			sboms[i], err = p.catalogOne(ctx, req, img, arrivals)
 			return err
 		})
 	}
-	return sboms, group.Wait()
+	return group.Wait()
 }
 
-func (p *Pipeline) download(ctx context.Context, subject *Subject, images []Image) error {
+func (p *Pipeline) download(ctx context.Context, subject *Subject, images []Image, arrivals *Arrivals) error {
 	start := time.Now()
 	err := downloading.spend(ctx, subject.Manifest, func(ctx context.Context) error {
-		return p.Downloader.Download(ctx, images, p.LayoutDir)
+		return p.Downloader.Download(ctx, images, p.LayoutDir, arrivals)
 	})
 	if err != nil {
 		return fmt.Errorf("download %s: %w", subject.Ref, err)
@@ -78,17 +87,14 @@ func (p *Pipeline) download(ctx context.Context, subject *Subject, images []Imag
 	return nil
 }
 
-func (p *Pipeline) catalogOne(ctx context.Context, req Request, img Image) (doc *SBOM, err error) {
-	if ctx.Err() != nil { // another image failed, or the run was stopped
-		return nil, context.Cause(ctx)
-	}
+func (p *Pipeline) catalogOne(ctx context.Context, req Request, img Image, arrivals *Arrivals) (doc *SBOM, err error) {
 	start := time.Now()
 	did := "cataloged "
 	if req.Provided {
 		did = "read the SBOM of "
 		doc, err = p.Cataloger.Load(img)
 	} else {
-		doc, err = p.Cataloger.Catalog(ctx, p.LayoutDir, img)
+		doc, err = p.Cataloger.Catalog(ctx, p.LayoutDir, img, arrivals)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("catalog %s: %w", img.Platform, err)

@@ -19,7 +19,7 @@ import (
 // slow is a world in which everything takes its time.
 type slow struct{ *world }
 
-func (s slow) Download(ctx context.Context, images []attest.Image, dir string) error {
+func (s slow) Download(ctx context.Context, images []attest.Image, dir string, arrivals *attest.Arrivals) error {
 	attest.Advance(ctx, attest.Downloaded, 0, 80<<20)
 	attest.Advance(ctx, attest.Layers, 0, 4)
 	for range 4 {
@@ -27,12 +27,15 @@ func (s slow) Download(ctx context.Context, images []attest.Image, dir string) e
 		attest.Advance(ctx, attest.Downloaded, 20<<20, 0)
 		attest.Advance(ctx, attest.Layers, 1, 0)
 	}
-	return s.world.Download(ctx, images, dir)
+	return s.world.Download(ctx, images, dir, arrivals)
 }
 
-func (s slow) Catalog(ctx context.Context, dir string, img attest.Image) (*attest.SBOM, error) {
+func (s slow) Catalog(ctx context.Context, dir string, img attest.Image, arrivals *attest.Arrivals) (*attest.SBOM, error) {
+	if _, err := arrivals.Of(ctx, img.Digest()); err != nil {
+		return nil, err
+	}
 	time.Sleep(13 * time.Second)
-	return s.world.Catalog(ctx, dir, img)
+	return s.world.Catalog(ctx, dir, img, arrivals)
 }
 
 func (s slow) Sign(ctx context.Context, statements []*attest.Statement) ([]*attest.Bundle, error) {

@@ -24,14 +24,15 @@ type Resolver interface {
 
 // Downloader copies images into one OCI image layout on disk, each blob once.
 type Downloader interface {
-	// Download adds images to the layout in dir.
-	Download(ctx context.Context, images []Image, dir string) error
+	// Download adds images to the layout in dir, and tells arrivals what is there.
+	Download(ctx context.Context, images []Image, dir string, arrivals *Arrivals) error
 }
 
 // Cataloger makes SBOM documents.
 type Cataloger interface {
-	// Catalog lists the packages of one image of the OCI image layout in dir.
-	Catalog(ctx context.Context, dir string, img Image) (*SBOM, error)
+	// Catalog lists the packages of one image of the OCI image layout in dir, for whose
+	// layers it waits. It releases them.
+	Catalog(ctx context.Context, dir string, img Image, arrivals *Arrivals) (*SBOM, error)
 	// Load reads the document that the user made for img.
 	Load(img Image) (*SBOM, error)
 	// Index describes an index by the documents of its platforms, in the formats in which

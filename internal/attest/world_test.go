@@ -112,18 +112,27 @@ func (w *world) Digest(_ context.Context, tag name.Tag) (v1.Hash, error) {
 }
 
 // Download implements [attest.Downloader].
-func (w *world) Download(ctx context.Context, images []attest.Image, dir string) error {
+func (w *world) Download(ctx context.Context, images []attest.Image, dir string, arrivals *attest.Arrivals) error {
 	var all []string
 	for _, img := range images {
 		all = append(all, short(img.Manifest))
 	}
 	err := w.call("download %s to %s", strings.Join(all, " "), dir)
 	w.ended = context.Cause(ctx)
-	return err
+	if err != nil {
+		return err
+	}
+	for _, img := range images {
+		arrivals.Expect(img.Digest(), nil)
+	}
+	return nil
 }
 
 // Catalog implements [attest.Cataloger].
-func (w *world) Catalog(_ context.Context, dir string, img attest.Image) (*attest.SBOM, error) {
+func (w *world) Catalog(ctx context.Context, dir string, img attest.Image, arrivals *attest.Arrivals) (*attest.SBOM, error) {
+	if _, err := arrivals.Of(ctx, img.Digest()); err != nil {
+		return nil, err
+	}
 	return w.document(img), w.call("catalog %s %s in %s", short(img.Manifest), img.Platform, dir)
 }
 

@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -32,12 +33,13 @@ const (
 	memory = 2 << 30         // bytes of a child
 )
 
-// TestMain makes this program the child, as main does.
+// TestMain makes this program the children, as main does.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == "catalog" {
+	roles := map[string]func(context.Context, io.Reader, io.Writer) error{"unpack": sbom.Unpack, "catalog": sbom.Child}
+	if len(os.Args) > 1 && roles[os.Args[1]] != nil {
 		err := sbom.Confine(limit, os.Stdout)
 		if err == nil {
-			err = sbom.Child(context.Background(), os.Stdin, os.Stdout)
+			err = roles[os.Args[1]](context.Background(), os.Stdin, os.Stdout)
 		}
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -196,10 +198,24 @@ func try(t *testing.T, layout string, options sbom.Options) taken {
 	}
 	disk := watch(t, work)
 	start := time.Now()
-	doc, err := cat.Catalog(t.Context(), inside, attest.Image{
-		Manifest: attest.Manifest{Ref: ref}, Platform: v1.Platform{OS: "linux", Architecture: "amd64"},
-	})
+	img := attest.Image{Manifest: attest.Manifest{Ref: ref}, Platform: v1.Platform{OS: "linux", Architecture: "amd64"}}
+	doc, err := cat.Catalog(t.Context(), inside, img, arrived(t, inside, img))
 	return taken{doc, err, described.Images[0].Packages, time.Since(start), int(log.memory >> 10), disk()}
+}
+
+// arrived are the layers of an image in the layout.
+func arrived(t *testing.T, layout string, img attest.Image) *attest.Arrivals {
+	t.Helper()
+	var manifest v1.Manifest
+	read(t, filepath.Join(layout, "blobs", "sha256", img.Digest().Hex), &manifest)
+	arrivals := attest.NewArrivals()
+	var layers []v1.Hash
+	for _, l := range manifest.Layers {
+		layers = append(layers, l.Digest)
+		arrivals.Arrive(l.Digest)
+	}
+	arrivals.Expect(img.Digest(), layers)
+	return arrivals
 }
 
 func read(t *testing.T, file string, into any) {
@@ -280,7 +296,7 @@ func watch(t *testing.T, work string) func() int {
 
 func sizeOf(work string) (bytes int64) {
 	folders, _ := filepath.Glob(filepath.Join(work, "catalog-*"))
-	for _, folder := range folders {
+	for _, folder := range append(folders, filepath.Join(work, "layout", "contents")) {
 		_ = filepath.WalkDir(folder, func(_ string, entry fs.DirEntry, err error) error {
 			if err != nil {
 				return nil //nolint:nilerr // it was removed meanwhile

@@ -51,7 +51,7 @@ func TestImplausibleSizes(t *testing.T) {
 			img := attest.Image{Manifest: attest.Manifest{
 				Ref: reference(t, repository+":v1").Context().Digest(sum.String()), MediaType: types.OCIManifestSchema1, Size: size,
 			}}
-			goldenProblem(t, name, client(network).Download(t.Context(), []attest.Image{img}, t.TempDir()))
+			goldenProblem(t, name, client(network).Download(t.Context(), []attest.Image{img}, t.TempDir(), attest.NewArrivals()))
 		})
 	}
 }

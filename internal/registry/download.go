@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"golang.org/x/sync/errgroup"
 
 	"seal-image/internal/attest"
 )
@@ -22,7 +23,7 @@ import (
 // images share is fetched once.
 //
 // Layout: https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md
-func (c *Client) Download(ctx context.Context, images []attest.Image, dir string) error {
+func (c *Client) Download(ctx context.Context, images []attest.Image, dir string, arrivals *attest.Arrivals) error {
 	path, err := layout.FromPath(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		path, err = layout.Write(dir, empty.Index)
@@ -30,11 +31,14 @@ func (c *Client) Download(ctx context.Context, images []attest.Image, dir string
 	if err != nil {
 		return fmt.Errorf("open layout: %w", err)
 	}
+	group, ctx := errgroup.WithContext(ctx) // a layer that fails ends the others
 	opened := make([]v1.Image, len(images))
-	for i, img := range images {
-		if opened[i], err = c.open(ctx, img); err != nil {
-			return err
-		}
+	err = forEach(images, func(i int, img attest.Image) (err error) {
+		opened[i], err = c.open(ctx, img)
+		return err
+	})
+	if err != nil {
+		return err
 	}
 	wanted, err := measure(opened, path)
 	if err != nil {
@@ -45,12 +49,34 @@ func (c *Client) Download(ctx context.Context, images []attest.Image, dir string
 	}
 	attest.Advance(ctx, attest.Downloaded, 0, wanted.bytes)
 	attest.Advance(ctx, attest.Layers, 0, wanted.layers)
+	err = forEach(images, func(i int, img attest.Image) error { return c.readConfig(ctx, img, opened[i]) })
+	if err != nil {
+		return err
+	}
+	var missing []missingLayer
+	asked := map[v1.Hash]bool{}
 	for i, img := range images {
-		if err := c.copyTo(ctx, path, img, opened[i]); err != nil {
+		layers, err := c.register(ctx, img, opened[i], path, asked, arrivals)
+		if err != nil {
 			return err
 		}
+		missing = append(missing, layers...)
 	}
-	return nil
+	group.SetLimit(maxDownloads)
+	for _, layer := range missing {
+		group.Go(func() error { return c.copyTo(ctx, path, layer, arrivals) })
+	}
+	return group.Wait()
+}
+
+// forEach does something for images, side by side.
+func forEach(images []attest.Image, do func(i int, img attest.Image) error) error {
+	var group errgroup.Group
+	group.SetLimit(maxDownloads)
+	for i, img := range images {
+		group.Go(func() error { return do(i, img) })
+	}
+	return group.Wait()
 }
 
 // open reads the manifest of an image.
@@ -69,39 +95,112 @@ func (c *Client) open(ctx context.Context, img attest.Image) (opened v1.Image, e
 	return opened, plausible(opened, img.Ref)
 }
 
-// copyTo copies what the layout lacks of an image.
-func (c *Client) copyTo(ctx context.Context, path layout.Path, img attest.Image, opened v1.Image) error {
-	s, err := c.reader(ctx, img.Ref.Context())
-	if err != nil {
+// readConfig reads the config of an image, which the library keeps.
+func (c *Client) readConfig(ctx context.Context, img attest.Image, opened v1.Image) error {
+	err := again(ctx, func() error {
+		_, err := opened.RawConfigFile()
 		return err
-	}
-	layers, err := s.missing(ctx, opened, path)
+	})
 	if err != nil {
-		return c.explainImage(err, img.Ref)
-	}
-	err = appendImage(ctx, path, withLayers{opened, layers})
-	switch {
-	case errors.Is(err, syscall.ENOSPC):
-		return noRoom("It became full while the layers were written to "+string(path)+".", err)
-	case err != nil:
 		return c.explainImage(fmt.Errorf("copy %s: %w", img.Platform, err), img.Ref)
 	}
 	return nil
 }
 
-// downloadTries is how often an image is asked for whose config breaks off on the way. Layers
-// see to that themselves.
+// downloadTries is how often a config is asked for that breaks off on the way. Layers see to
+// that themselves, but for those that lie elsewhere.
 const downloadTries = 3
 
-// appendImage writes an image into the layout. A further try fetches only the blobs that
-// did not arrive whole.
-func appendImage(ctx context.Context, path layout.Path, img v1.Image) (err error) {
+// again tries once more what breaks off.
+func again(ctx context.Context, do func() error) (err error) {
 	for range downloadTries {
-		if err = path.AppendImage(img); !brokenOff(err) || ctx.Err() != nil {
+		if err = do(); !brokenOff(err) || ctx.Err() != nil {
 			return err
 		}
 	}
 	return err
+}
+
+// missingLayer is a layer that the layout lacks.
+type missingLayer struct {
+	v1.Layer
+	img    attest.Image // the first that has it
+	opened v1.Image
+}
+
+// register writes manifest and config of an image into the layout, and says which layers it
+// has. It returns those that the layout does not have whole and nobody has asked for.
+func (c *Client) register(ctx context.Context, img attest.Image, opened v1.Image, path layout.Path, asked map[v1.Hash]bool, arrivals *attest.Arrivals) ([]missingLayer, error) {
+	s, err := c.reader(ctx, img.Ref.Context())
+	if err != nil {
+		return nil, err
+	}
+	layers, err := opened.Layers()
+	if err != nil {
+		return nil, c.explainImage(err, img.Ref)
+	}
+	manifest, err := opened.Manifest()
+	if err != nil {
+		return nil, err
+	}
+	if len(manifest.Layers) != len(layers) {
+		return nil, fmt.Errorf("the manifest has %d layers, and not %d", len(manifest.Layers), len(layers))
+	}
+	if err := list(path, opened); err != nil {
+		return nil, c.explainCopy(err, img, path)
+	}
+	var missing []missingLayer
+	digests := make([]v1.Hash, len(layers))
+	for i, d := range manifest.Layers {
+		digests[i] = d.Digest
+		switch {
+		case asked[d.Digest]:
+		case has(path, d.Digest, d.Size):
+			arrivals.Arrive(d.Digest)
+		default:
+			missing = append(missing, missingLayer{s.resume(ctx, layers[i], d), img, opened})
+		}
+		asked[d.Digest] = true
+	}
+	arrivals.Expect(img.Digest(), digests)
+	return missing, nil
+}
+
+// list writes manifest and config of an image into the layout, and adds it to its index.
+func list(path layout.Path, img v1.Image) error {
+	digest, err := img.Digest()
+	if err != nil {
+		return err
+	}
+	index, err := path.ImageIndex()
+	if err != nil {
+		return err
+	}
+	if _, err := index.Image(digest); err == nil {
+		return nil
+	}
+	return path.AppendImage(withLayers{img, nil})
+}
+
+// copyTo copies a layer into the layout.
+func (c *Client) copyTo(ctx context.Context, path layout.Path, l missingLayer, arrivals *attest.Arrivals) error {
+	if ctx.Err() != nil { // another layer failed, or the run was stopped
+		return context.Cause(ctx)
+	}
+	err := again(ctx, func() error { return path.WriteImage(withLayers{l.opened, []v1.Layer{l.Layer}}) })
+	if err != nil {
+		return c.explainCopy(err, l.img, path)
+	}
+	digest, err := l.Digest()
+	arrivals.Arrive(digest)
+	return err
+}
+
+func (c *Client) explainCopy(err error, img attest.Image, path layout.Path) error {
+	if errors.Is(err, syscall.ENOSPC) {
+		return noRoom("It became full while the layers were written to "+string(path)+".", err)
+	}
+	return c.explainImage(fmt.Errorf("copy %s: %w", img.Platform, err), img.Ref)
 }
 
 func brokenOff(err error) bool {
@@ -110,30 +209,6 @@ func brokenOff(err error) bool {
 	}
 	network, ok := errors.AsType[*net.OpError](err)
 	return errors.Is(err, io.ErrUnexpectedEOF) || (ok && network.Op == "read")
-}
-
-// missing returns the layers that the layout does not have whole.
-func (s *session) missing(ctx context.Context, img v1.Image, path layout.Path) ([]v1.Layer, error) {
-	layers, err := img.Layers()
-	if err != nil {
-		return nil, err
-	}
-	manifest, err := img.Manifest()
-	if err != nil {
-		return nil, err
-	}
-	if len(manifest.Layers) != len(layers) {
-		return nil, fmt.Errorf("the manifest has %d layers, and not %d", len(manifest.Layers), len(layers))
-	}
-	var out []v1.Layer
-	have := map[v1.Hash]bool{}
-	for i, d := range manifest.Layers {
-		if !have[d.Digest] && !has(path, d.Digest, d.Size) {
-			out = append(out, s.resume(ctx, layers[i], d))
-		}
-		have[d.Digest] = true
-	}
-	return out, nil
 }
 
 // withLayers is an image of which only some layers are written: the library asks the

@@ -1,6 +1,7 @@
 package registry_test
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"os"
@@ -64,11 +65,24 @@ func TestDownload(t *testing.T) {
 // downloaded downloads images, and checks that all of them have arrived.
 func downloaded(t *testing.T, cl *registry.Client, images []attest.Image) {
 	t.Helper()
-	dir := t.TempDir()
-	if err := cl.Download(t.Context(), images, dir); err != nil {
+	dir, arrivals := t.TempDir(), attest.NewArrivals()
+	if err := cl.Download(t.Context(), images, dir, arrivals); err != nil {
 		t.Fatal(err)
 	}
 	inLayout(t, dir, images)
+	over, cancel := context.WithCancel(t.Context())
+	cancel() // nothing is to be waited for
+	for _, img := range images {
+		layers, err := arrivals.Of(over, img.Digest())
+		if err != nil {
+			t.Errorf("the layers of %s are not told of", img.Ref)
+		}
+		for _, layer := range layers {
+			if arrivals.Wait(over, layer) != nil {
+				t.Errorf("%s has arrived, and nobody was told", layer)
+			}
+		}
+	}
 }
 
 // inLayout checks that a layout has these images, whole, and nothing else.
@@ -143,7 +157,7 @@ func TestDownloadTwice(t *testing.T) {
 	subject := resolved(t, cl)
 	dir := t.TempDir()
 	for _, img := range subject.Images {
-		if err := cl.Download(t.Context(), []attest.Image{img}, dir); err != nil {
+		if err := cl.Download(t.Context(), []attest.Image{img}, dir, attest.NewArrivals()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -184,7 +198,7 @@ func TestDownloadAfterBreak(t *testing.T) {
 				subject := resolved(t, cl)
 				dir := t.TempDir()
 				calls := 1
-				for ; cl.Download(t.Context(), subject.Images, dir) != nil; calls++ {
+				for ; cl.Download(t.Context(), subject.Images, dir, attest.NewArrivals()) != nil; calls++ {
 					if calls > 5 {
 						t.Fatal("it fails for ever")
 					}
@@ -214,7 +228,7 @@ func TestDownloadPartialBlob(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(blobs, common.Hex), []byte("common"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := cl.Download(t.Context(), subject.Images, dir); err != nil {
+	if err := cl.Download(t.Context(), subject.Images, dir, attest.NewArrivals()); err != nil {
 		t.Fatal(err)
 	}
 	inLayout(t, dir, subject.Images)
@@ -282,7 +296,7 @@ func TestDownloadRefuses(t *testing.T) {
 				push(t, network, repository+":v1", idx)
 				cl := client(network)
 				subject := resolved(t, cl)
-				if err := cl.Download(t.Context(), subject.Images, t.TempDir()); err == nil {
+				if err := cl.Download(t.Context(), subject.Images, t.TempDir(), attest.NewArrivals()); err == nil {
 					t.Error("no error")
 				}
 			})

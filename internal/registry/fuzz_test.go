@@ -99,7 +99,7 @@ func answer(t *testing.T, q struct{ method, path string }, always bool, hostile 
 	}
 	if err == nil {
 		dir := t.TempDir()
-		if err := c.Download(ctx, subject.Images, dir); err == nil {
+		if err := c.Download(ctx, subject.Images, dir, attest.NewArrivals()); err == nil {
 			inLayout(t, dir, subject.Images)
 		} else {
 			checkError(t, err)

@@ -97,7 +97,7 @@ func TestRedirectsWithoutEnd(t *testing.T) {
 	push(t, inProcess{inner}, repository+":v1", idx)
 	cl := client(retrying(network))
 	subject := resolved(t, cl)
-	err := cl.Download(t.Context(), subject.Images, t.TempDir())
+	err := cl.Download(t.Context(), subject.Images, t.TempDir(), attest.NewArrivals())
 	if p := problem.From(err); p.Code != problem.RegistryUnreachable || !strings.Contains(p.Why, "it is redirect number 6") || requests != 6 {
 		t.Errorf("%v after %d requests", err, requests)
 	}

@@ -179,7 +179,7 @@ func TestOneHandshake(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := cl.Download(t.Context(), subject.Images, t.TempDir()); err != nil {
+	if err := cl.Download(t.Context(), subject.Images, t.TempDir(), attest.NewArrivals()); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := cl.Find(t.Context(), subject.Manifest, []attest.Form{attest.FormBundle}); err != nil {

@@ -19,6 +19,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/static"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
+	"seal-image/internal/attest"
 	"seal-image/internal/problem"
 )
 
@@ -189,7 +190,7 @@ func TestResumeGivesUp(t *testing.T) {
 				push(t, network, repository+":v1", idx)
 				cl := client(network)
 				subject := resolved(t, cl)
-				err := cl.Download(t.Context(), subject.Images, t.TempDir())
+				err := cl.Download(t.Context(), subject.Images, t.TempDir(), attest.NewArrivals())
 				goldenProblem(t, c.golden, err)
 				if cause := problem.From(err).Err; !strings.Contains(fmt.Sprint(cause), c.says) || requests != c.requests {
 					t.Errorf("%d requests, want %d; error %v", requests, c.requests, err)
@@ -218,7 +219,7 @@ func TestResumeStops(t *testing.T) {
 		cl := client(network)
 		subject := resolved(t, cl)
 		start := time.Now()
-		if err := cl.Download(ctx, subject.Images, t.TempDir()); !errors.Is(err, cause) || time.Since(start) != 100*time.Millisecond {
+		if err := cl.Download(ctx, subject.Images, t.TempDir(), attest.NewArrivals()); !errors.Is(err, cause) || time.Since(start) != 100*time.Millisecond {
 			t.Errorf("error %v after %s", err, time.Since(start))
 		}
 	})

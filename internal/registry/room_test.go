@@ -55,7 +55,7 @@ func TestNoRoom(t *testing.T) {
 				Ref: reference(t, repository+":v1").Context().Digest(sum.String()), MediaType: types.OCIManifestSchema1, Size: size,
 			}}
 			dir := t.TempDir()
-			err = client(network).Download(t.Context(), []attest.Image{img}, dir)
+			err = client(network).Download(t.Context(), []attest.Image{img}, dir, attest.NewArrivals())
 			if err == nil {
 				t.Fatal("no error")
 			}

@@ -55,6 +55,7 @@ var attacks = map[string]func(p prey) error{
 	"write to the workspace":          func(p prey) error { return writable(p.Workspace, "written") },
 	"write to the common temp folder": func(prey) error { return writable("/tmp", "seal-image-attack-"+strconv.Itoa(os.Getpid())) },
 	"write to the layout":             func(p prey) error { return writable(p.Layout, "written") },
+	"change an unpacked layer":        func(p prey) error { return os.WriteFile(unpackedLayer(p.Layout), []byte("!"), 0o600) },
 	"link a file into its own folder": func(p prey) error { return os.Link(p.Secret, filepath.Join(os.TempDir(), "hard")) },
 	"make a socket in its own folder": func(prey) error { return unix.Mknod(filepath.Join(os.TempDir(), "s"), unix.S_IFSOCK|0o600, 0) },
 	"execute itself":                  func(prey) error { return execute("/proc/self/exe") },
@@ -96,6 +97,8 @@ var harmless = []string{
 	"make a socket in its own folder", "execute itself", "execute what it wrote", "execute what is in memory",
 	"make a process", "make memory executable", "become dumpable again",
 }
+
+func unpackedLayer(layout string) string { return filepath.Join(layout, "contents", "layer") }
 
 func readable(path ...string) error { _, err := os.ReadFile(filepath.Join(path...)); return err }
 
@@ -287,5 +290,17 @@ func newPrey(t *testing.T, layout string) prey {
 		}
 	}
 	writeFile(t, filepath.Join(layout, "prey.json"), must(json.Marshal(p)))
+	layer := unpackedLayer(layout)
+	if err := os.Mkdir(filepath.Dir(layer), 0o750); err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, layer, []byte("of another child"))
+	if os.Geteuid() == 0 { // as Unpack has it
+		for _, path := range []string{layer, filepath.Dir(layer)} {
+			if err := os.Chown(path, 65533, 65532); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
 	return p
 }

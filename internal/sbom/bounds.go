@@ -46,34 +46,56 @@ type bounded struct {
 // budget is what all layers together have taken; they are read side by side.
 type budget struct{ in, out, entries atomic.Int64 }
 
+// add counts bytes of a blob and what they have expanded to.
+func (b *budget) add(in, out int64) error {
+	switch in, out := b.in.Add(in), b.out.Add(out); {
+	case out > maxImage:
+		return fmt.Errorf("with it, the layers expand to more than %d GiB", maxImage>>30)
+	case out > ratioOfAll && out > maxRatio*in:
+		return fmt.Errorf("with it, the layers expand to more than %d times their size", maxRatio)
+	}
+	return nil
+}
+
+func (b *budget) addEntries(n int64) error {
+	if b.entries.Add(n) > maxEntries {
+		return fmt.Errorf("with it, the layers have more than %d entries", maxEntries)
+	}
+	return nil
+}
+
 // buildKitLayers are media types that BuildKit made up.
 var buildKitLayers = []types.MediaType{image.BuildKitZstdCompressedLayer, image.BuildKitZstdCompressedLayerAlt}
 
 // within checks what can be known of img before its layers are read.
-func within(img v1.Image) (v1.Image, error) {
+func within(img v1.Image) (bounded, error) {
 	manifest, err := img.Manifest()
 	if err != nil {
-		return nil, fmt.Errorf("read manifest: %w", err)
+		return bounded{}, fmt.Errorf("read manifest: %w", err)
 	}
 	switch {
 	case len(manifest.Layers) > maxLayers:
-		return nil, refuse("The manifest lists %d layers; %d are read.", len(manifest.Layers), maxLayers)
+		return bounded{}, refuse("The manifest lists %d layers; %d are read.", len(manifest.Layers), maxLayers)
 	case manifest.Config.Size > maxConfig:
-		return nil, refuse("The config has %d bytes; %d are read.", manifest.Config.Size, maxConfig)
+		return bounded{}, refuse("The config has %d bytes; %d are read.", manifest.Config.Size, maxConfig)
 	}
 	for _, l := range manifest.Layers {
 		if !l.MediaType.IsLayer() && !slices.Contains(buildKitLayers, l.MediaType) {
-			return nil, refuse("The layer %s is of the media type %q, which cannot be read.", l.Digest, l.MediaType)
+			return bounded{}, refuse("The layer %s is of the media type %q, which cannot be read.", l.Digest, l.MediaType)
 		}
 	}
 	config, err := img.ConfigFile()
 	if err != nil {
-		return nil, fmt.Errorf("read config: %w", err)
+		return bounded{}, fmt.Errorf("read config: %w", err)
 	}
 	if n := len(config.RootFS.DiffIDs); n != len(manifest.Layers) {
-		return nil, refuse("The manifest lists %d layers, and the config %d.", len(manifest.Layers), n)
+		return bounded{}, refuse("The manifest lists %d layers, and the config %d.", len(manifest.Layers), n)
 	}
 	return bounded{Image: img, taken: &budget{}}, nil
+}
+
+func otherContent(got string, says v1.Hash) error {
+	return fmt.Errorf("its content has the digest %s, and the config says %s", got, says)
 }
 
 // Layers implements [v1.Image].
@@ -102,7 +124,10 @@ type boundedLayer struct {
 func (l boundedLayer) DiffID() (v1.Hash, error) { return l.diffID, nil }
 
 // Uncompressed implements [v1.Layer]. Its reader fails with a [refusal] that names the layer.
-func (l boundedLayer) Uncompressed() (io.ReadCloser, error) {
+func (l boundedLayer) Uncompressed() (io.ReadCloser, error) { return l.open() }
+
+// open is Uncompressed, with what there is to know of the layer at its end.
+func (l boundedLayer) open() (*meter, error) {
 	digest, err := l.Digest()
 	if err != nil {
 		return nil, err
@@ -164,18 +189,13 @@ func (m *meter) Read(p []byte) (int, error) {
 }
 
 func (m *meter) over(n int) error {
-	in, out := m.layer.taken.in.Load(), m.layer.taken.out.Add(int64(n))
 	switch {
 	case m.out > maxLayer:
 		return fmt.Errorf("it expands to more than %d GiB", maxLayer>>30)
 	case m.out > ratioFrom && m.out > maxRatio*m.in:
 		return fmt.Errorf("it expands to more than %d times its size", maxRatio)
-	case out > maxImage:
-		return fmt.Errorf("with it, the layers expand to more than %d GiB", maxImage>>30)
-	case out > ratioOfAll && out > maxRatio*in:
-		return fmt.Errorf("with it, the layers expand to more than %d times their size", maxRatio)
 	}
-	return nil
+	return m.layer.taken.add(0, int64(n))
 }
 
 // end compares a layer that was read with what the config says of it.
@@ -184,13 +204,17 @@ func (m *meter) end() error {
 		return err
 	}
 	if got := hex.EncodeToString(m.entries.sum.Sum(nil)); m.layer.diffID.Algorithm != "sha256" || got != m.layer.diffID.Hex {
-		return fmt.Errorf("its content has the digest sha256:%s, and the config says %s", got, m.layer.diffID)
+		return otherContent("sha256:"+got, m.layer.diffID)
 	}
 	return nil
 }
 
+func refuseLayer(digest v1.Hash, err error) error {
+	return refuse("The layer %s cannot be read: %v.", digest, err)
+}
+
 func (m *meter) refuse(err error) error {
-	return refuse("The layer %s cannot be read: %v.", m.digest, err)
+	return refuseLayer(m.digest, err)
 }
 
 // Close implements [io.Closer].

@@ -11,8 +11,6 @@ import (
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/empty"
-	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/klauspost/compress/zstd"
 
@@ -32,10 +30,7 @@ func oddLayout(t *testing.T, dir string, listed, configSize int, layers ...odd) 
 	t.Helper()
 	config := v1.ConfigFile{Architecture: "amd64", OS: "linux", RootFS: v1.RootFS{Type: "layers"}, Author: strings.Repeat("x", configSize)}
 	manifest := v1.Manifest{SchemaVersion: 2, MediaType: types.OCIManifestSchema1, Config: v1.Descriptor{MediaType: types.OCIConfigJSON}}
-	path, err := layout.Write(dir, empty.Index)
-	if err != nil {
-		t.Fatal(err)
-	}
+	path := layoutAt(t, dir)
 	write := func(content []byte) v1.Hash {
 		digest, _, err := v1.SHA256(bytes.NewReader(content))
 		if err == nil {
@@ -65,7 +60,7 @@ func oddLayout(t *testing.T, dir string, listed, configSize int, layers ...odd) 
 	manifest.Config.Digest, manifest.Config.Size = write(raw), int64(len(raw))
 	raw = must(json.Marshal(manifest))
 	image = write(raw)
-	err = path.AppendDescriptor(v1.Descriptor{MediaType: manifest.MediaType, Size: int64(len(raw)), Digest: image})
+	err := path.AppendDescriptor(v1.Descriptor{MediaType: manifest.MediaType, Size: int64(len(raw)), Digest: image})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -210,7 +205,7 @@ func TestCatalogTakesTooMuch(t *testing.T) {
 			work := workDir(t)
 			cat := cataloger(work)
 			cat.Limits = c.limits
-			_, err := cat.Catalog(t.Context(), smallLayout(t, work), imageOf(t, name, someDigest))
+			_, err := catalogs(t.Context(), cat, smallLayout(t, work), imageOf(t, name, someDigest))
 			if err == nil {
 				t.Fatal("no error")
 			}

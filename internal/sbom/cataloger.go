@@ -1,14 +1,21 @@
 package sbom
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"golang.org/x/sync/errgroup"
 
 	"seal-image/internal/attest"
 )
@@ -37,6 +44,7 @@ type Cataloger struct {
 	Path, Workspace string
 
 	warned sync.Once
+	layers layers
 }
 
 func (c *Cataloger) origin() origin {
@@ -44,11 +52,9 @@ func (c *Cataloger) origin() origin {
 }
 
 // Catalog implements [attest.Cataloger].
-func (c *Cataloger) Catalog(ctx context.Context, dir string, img attest.Image) (*attest.SBOM, error) {
-	req, err := json.Marshal(request{
-		origin: c.origin(), Layout: dir, Digest: img.Ref.DigestStr(), Repository: img.Ref.Context().Name(),
-		Platform: img.Platform.String(), Options: c.Options,
-	})
+func (c *Cataloger) Catalog(ctx context.Context, dir string, img attest.Image, arrivals *attest.Arrivals) (*attest.SBOM, error) {
+	defer func() { c.layers.discard(dir, arrivals.Release(img.Digest())) }()
+	layers, err := arrivals.Of(ctx, img.Digest())
 	if err != nil {
 		return nil, err
 	}
@@ -57,19 +63,56 @@ func (c *Cataloger) Catalog(ctx context.Context, dir string, img attest.Image) (
 	if err != nil {
 		return nil, err
 	}
+	of := &work{
+		Image: img, layers: layers, arrivals: arrivals, tmp: tmp,
+		request: request{
+			origin: c.origin(), Layout: dir, Digest: img.Ref.DigestStr(), Repository: img.Ref.Context().Name(),
+			Platform: img.Platform.String(), Options: c.Options, Contents: filepath.Join(tmp, layersFolder),
+		},
+	}
+	of.contents, of.mine = c.layers.claim(layers)
+	doc := &attest.SBOM{Image: img}
+	group, ctx := errgroup.WithContext(ctx) // a child that fails ends the other
+	group.Go(func() error { return c.unpack(ctx, of) })
+	group.Go(func() (err error) {
+		doc.Packages, doc.Documents, err = c.list(ctx, of)
+		return err
+	})
+	return doc, group.Wait()
+}
+
+// work is an image, and what its children are told of it.
+type work struct {
+	attest.Image
+	request  request
+	layers   []v1.Hash
+	contents map[v1.Hash]*content // by layer
+	mine     []v1.Hash            // layers that nobody else has unpacked, or is about to
+	arrivals *attest.Arrivals
+	tmp      string // TMPDIR of the child that catalogs
+}
+
+// list has a child make the documents.
+func (c *Cataloger) list(ctx context.Context, img *work) (packages int, documents []attest.Document, err error) {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	ctx, cancel := context.WithTimeoutCause(ctx, c.Limits.Time, errTooSlow)
-	defer cancel()
-	packages, answer, err := c.run(ctx, stop, tmp, dir, req)
-	if err != nil {
-		return nil, c.explain(ctx, img, err)
+	go c.Limits.watchUnpacked(ctx, img.tmp, img.request.Layout, stop)
+	var answer [][]byte
+	err = c.run(ctx, stop, job{
+		does: "catalog", user: nobody, tmp: img.tmp, layout: img.request.Layout,
+		write: func(in io.WriteCloser) { c.tell(ctx, stop, img, in) },
+		read: func(out *bufio.Reader) (err error) {
+			packages, answer, err = readAnswer(out, len(c.Options.Formats))
+			return err
+		},
+	})
+	if err == nil {
+		documents, err = c.documents(answer)
 	}
-	documents, err := c.documents(answer)
 	if err != nil {
-		return nil, c.explain(ctx, img, err)
+		return 0, nil, c.explain(ctx, img.Image, err)
 	}
-	return &attest.SBOM{Image: img, Documents: documents, Packages: packages}, nil
+	return packages, documents, nil
 }
 
 // documents are those of the child's answer; what should be JSON and is not is an error.
@@ -90,13 +133,25 @@ func (c *Cataloger) prepare(dir string) (tmp string, err error) {
 	if err != nil {
 		return "", fmt.Errorf("make TMPDIR: %w", err)
 	}
+	contents := filepath.Join(tmp, layersFolder)
+	if err := os.Mkdir(contents, 0o700); err != nil {
+		return tmp, fmt.Errorf("make TMPDIR: %w", err)
+	}
 	if os.Geteuid() != 0 {
 		return tmp, nil
 	}
-	if err := os.Chown(tmp, nobody, nobody); err != nil {
+	if err := errors.Join(os.Chown(contents, nobody, nobody), os.Chown(tmp, nobody, nobody)); err != nil {
 		return tmp, fmt.Errorf("give TMPDIR to the child: %w", err)
 	}
 	return tmp, share(dir)
+}
+
+// shareFile lets the child's group read a file that stays ours.
+func shareFile(path string) error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	return errors.Join(os.Chown(path, -1, nobody), os.Chmod(path, 0o640)) //nolint:gosec // see nobody
 }
 
 // share lets the child's group read a folder that stays ours.
@@ -110,12 +165,14 @@ func share(dir string) error {
 		if err != nil {
 			return err
 		}
-		if err := root.Chown(path, -1, nobody); err != nil {
-			return err
-		}
+		mode := fs.FileMode(0o640)
 		if entry.IsDir() {
-			return root.Chmod(path, 0o750)
+			mode = 0o750
 		}
-		return root.Chmod(path, 0o640)
+		err = errors.Join(root.Chown(path, -1, nobody), root.Chmod(path, mode))
+		if errors.Is(err, fs.ErrNotExist) { // a download has its name now
+			return nil
+		}
+		return err
 	})
 }

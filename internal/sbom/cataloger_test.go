@@ -19,6 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/layout"
 
 	"seal-image/internal/attest"
 	"seal-image/internal/golden"
@@ -30,10 +31,25 @@ import (
 // TestMain makes this program its own child, as main does: what [sbom.Cataloger] starts is
 // /proc/self/exe. The repository of the request says how the child behaves.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == "catalog" {
+	switch {
+	case len(os.Args) > 1 && os.Args[1] == "unpack":
+		os.Exit(unpacks())
+	case len(os.Args) > 1 && os.Args[1] == "catalog":
 		os.Exit(child())
 	}
 	os.Exit(m.Run())
+}
+
+func unpacks() int {
+	err := confined()
+	if err == nil {
+		err = sbom.Unpack(context.Background(), os.Stdin, os.Stdout)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
 }
 
 func child() int {
@@ -58,7 +74,7 @@ func child() int {
 		return 3
 	}
 	var req struct{ Layout, Repository string }
-	if err := json.Unmarshal(in.Bytes(), &req); err != nil {
+	if err := json.NewDecoder(bytes.NewReader(in.Bytes())).Decode(&req); err != nil {
 		return 3
 	}
 	if behave, ok := children[strings.TrimPrefix(req.Repository, "registry.example.com/")]; ok {
@@ -297,6 +313,28 @@ func cataloger(work string) *sbom.Cataloger {
 	}
 }
 
+// catalogs is Catalog after the download.
+func catalogs(ctx context.Context, cat *sbom.Cataloger, dir string, img attest.Image) (*attest.SBOM, error) {
+	arrivals := attest.NewArrivals()
+	var layers []v1.Hash
+	if path, err := layout.FromPath(dir); err == nil {
+		found, err := path.Image(img.Digest())
+		if err != nil {
+			return nil, err
+		}
+		manifest, err := found.Manifest()
+		if err != nil {
+			return nil, err
+		}
+		for _, l := range manifest.Layers {
+			layers = append(layers, l.Digest)
+			arrivals.Arrive(l.Digest)
+		}
+	}
+	arrivals.Expect(img.Digest(), layers)
+	return cat.Catalog(ctx, dir, img, arrivals)
+}
+
 func imageOf(t *testing.T, repository string, digest v1.Hash) attest.Image {
 	t.Helper()
 	repo, err := name.NewRepository("registry.example.com/" + repository)
@@ -330,7 +368,7 @@ func TestChildHoldsNothing(t *testing.T) {
 	}
 	work := workDir(t)
 	layout := smallLayout(t, work)
-	got, err := cataloger(work).Catalog(t.Context(), layout, imageOf(t, "look", someDigest))
+	got, err := catalogs(t.Context(), cataloger(work), layout, imageOf(t, "look", someDigest))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -398,7 +436,7 @@ func TestCatalog(t *testing.T) {
 	t.Parallel()
 	work := workDir(t)
 	img := imageOf(t, "document", someDigest)
-	got, err := cataloger(work).Catalog(t.Context(), smallLayout(t, work), img)
+	got, err := catalogs(t.Context(), cataloger(work), smallLayout(t, work), img)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -450,7 +488,7 @@ func TestCatalogFails(t *testing.T) {
 			}
 			layout := smallLayout(t, work)
 			defer release(t, layout)
-			got, err := cat.Catalog(t.Context(), layout, imageOf(t, name, someDigest))
+			got, err := catalogs(t.Context(), cat, layout, imageOf(t, name, someDigest))
 			if err == nil {
 				t.Fatalf("got %s", got.Documents)
 			}
@@ -482,7 +520,7 @@ func TestCatalogCancelled(t *testing.T) {
 			defer release(t, layout)
 			cat := cataloger(work)
 			cat.Name = unconfined
-			_, err := cat.Catalog(ctx, layout, imageOf(t, mode, someDigest))
+			_, err := catalogs(ctx, cat, layout, imageOf(t, mode, someDigest))
 			if !errors.Is(err, cause) || problem.From(err).Code != problem.Unexpected {
 				t.Errorf("got %v, want the cause alone", err)
 			}
@@ -494,7 +532,7 @@ func TestCatalogCancelled(t *testing.T) {
 func TestCatalogNoLayout(t *testing.T) {
 	t.Parallel()
 	work := workDir(t)
-	if _, err := cataloger(work).Catalog(t.Context(), filepath.Join(work, "none"), imageOf(t, "acme/app", someDigest)); err == nil {
+	if _, err := catalogs(t.Context(), cataloger(work), filepath.Join(work, "none"), imageOf(t, "acme/app", someDigest)); err == nil {
 		t.Error("no error")
 	}
 	onlyLayoutLeft(t, work)

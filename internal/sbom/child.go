@@ -17,6 +17,7 @@ import (
 	"github.com/anchore/stereoscope/pkg/image"
 	"github.com/anchore/syft/syft"
 	"github.com/anchore/syft/syft/artifact"
+	"github.com/anchore/syft/syft/cataloging"
 	"github.com/anchore/syft/syft/cataloging/filecataloging"
 	syftfile "github.com/anchore/syft/syft/file"
 	"github.com/anchore/syft/syft/sbom"
@@ -57,10 +58,11 @@ func Confine(limit time.Duration, out io.Writer) error {
 // documents to out. It needs a TMPDIR that it may write to.
 func Child(ctx context.Context, in io.Reader, out io.Writer) error {
 	var req request
-	if err := json.NewDecoder(io.LimitReader(in, maxRequest)).Decode(&req); err != nil {
+	lines := json.NewDecoder(io.LimitReader(in, maxRequest))
+	if err := lines.Decode(&req); err != nil {
 		return fmt.Errorf("read request: %w", err)
 	}
-	image, done, err := open(ctx, req)
+	image, done, err := open(ctx, req, lines)
 	defer done()
 	if err != nil {
 		return err
@@ -116,49 +118,69 @@ func config(req request) (*syft.CreateSBOMConfig, error) {
 		return nil, fmt.Errorf("unknown choice of files %q", req.Options.Files)
 	}
 	return selection(req.Options.Catalogers).WithTool(toolName, req.Version).
+		WithRelationshipsConfig(cataloging.DefaultRelationshipsConfig().WithPackageFileOwnership(files != syftfile.NoFilesSelection)).
 		WithFilesConfig(filecataloging.DefaultConfig().WithSelection(files).WithHashers(crypto.SHA1, crypto.SHA256)), nil
 }
 
-// open reads the image of the request. The func that is returned closes it, also after an
+// open reads the image of the request, and from the lines which layers are unpacked. The func that is returned closes it, also after an
 // error.
-func open(ctx context.Context, req request) (source.Source, func(), error) {
+func open(ctx context.Context, req request, lines *json.Decoder) (source.Source, func(), error) {
 	gen := file.NewTempDirGenerator(layersFolder)
 	done := func() { _ = gen.Cleanup() } // the parent removes TMPDIR anyway
 	img, err := find(req)
 	if err != nil {
 		return nil, done, err
 	}
-	content, err := gen.NewDirectory("content")
+	folder := req.Contents
+	if folder == "" {
+		folder, err = gen.NewDirectory("content")
+	}
 	if err != nil {
 		return nil, done, fmt.Errorf("make folder for content: %w", err)
 	}
+	layers, err := newContents(img)
+	if err != nil {
+		return nil, done, err
+	}
 	reference := req.Repository + "@" + req.Digest
-	read := image.New(img, gen, content, image.WithManifestDigest(req.Digest), image.WithRepoDigests(reference))
-	err = read.Read(ctx)
+	read := image.New(img, gen, folder, image.WithManifestDigest(req.Digest), image.WithRepoDigests(reference))
+	err = layers.read(ctx, lines, read)
 	if r, ok := errors.AsType[refusal](err); ok {
 		return nil, done, r // of several layers the first, and without the library's words
 	}
 	if err != nil {
 		return nil, done, fmt.Errorf("read layers: %w", err)
 	}
+	forget(read)
 	return stereoscopesource.New(read, stereoscopesource.ImageConfig{
 		Reference: reference, Exclude: source.ExcludeConfig{Paths: req.Options.Exclude},
 	}), done, nil
 }
 
 // find opens the image in the layout.
-func find(req request) (v1.Image, error) {
+func find(req request) (bounded, error) {
 	path, err := layout.FromPath(req.Layout)
 	if err != nil {
-		return nil, fmt.Errorf("open layout: %w", err)
+		return bounded{}, fmt.Errorf("open layout: %w", err)
 	}
 	digest, err := v1.NewHash(req.Digest)
 	if err != nil {
-		return nil, err
+		return bounded{}, err
 	}
 	img, err := path.Image(digest)
 	if err != nil {
-		return nil, fmt.Errorf("open image: %w", err)
+		return bounded{}, fmt.Errorf("open image: %w", err)
 	}
 	return within(img)
+}
+
+// forget drops the trees of single layers, of which each has all files below it: packages
+// are looked for in all layers together.
+func forget(read *image.Image) {
+	for i, layer := range read.Layers {
+		layer.Tree, layer.SearchContext = nil, nil
+		if i < len(read.Layers)-1 {
+			layer.SquashedTree, layer.SquashedSearchContext = nil, nil
+		}
+	}
 }

@@ -214,7 +214,7 @@ func TestCatalogReally(t *testing.T) {
 			packages, want := request(dir, digest, formats...).catalog(t)
 			cat := cataloger(work)
 			cat.Options.Formats = formats
-			got, err := cat.Catalog(t.Context(), dir, imageOf(t, "acme/app", digest))
+			got, err := catalogs(t.Context(), cat, dir, imageOf(t, "acme/app", digest))
 			if err != nil {
 				t.Fatal(err)
 			}

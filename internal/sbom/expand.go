@@ -4,7 +4,6 @@ import (
 	"archive/tar"
 	"bufio"
 	"bytes"
-	"compress/gzip"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -13,6 +12,7 @@ import (
 	"path"
 	"strings"
 
+	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 )
 
@@ -44,16 +44,17 @@ func expand(blob io.Reader) (io.ReadCloser, error) {
 // entries looks at the entries of the archive that is written to it and hashes it, side by
 // side with who expands and stores it.
 type entries struct {
-	in   *io.PipeWriter
-	sum  hash.Hash // of all, after end
-	done chan error
+	in    *io.PipeWriter
+	sum   hash.Hash // of all, after end
+	count int64     // after end
+	done  chan error
 }
 
 func newEntries(taken *budget) *entries {
 	r, w := io.Pipe()
 	e := &entries{in: w, sum: sha256.New(), done: make(chan error, 1)}
 	go func() {
-		err := taken.walk(io.TeeReader(r, e.sum))
+		err := e.walk(io.TeeReader(r, e.sum), taken)
 		_ = r.CloseWithError(err)
 		e.done <- err
 	}()
@@ -77,7 +78,7 @@ func (e *entries) end() error {
 func (e *entries) stop() { _ = e.in.CloseWithError(io.ErrUnexpectedEOF) }
 
 // walk reads an archive to its end, and what follows it.
-func (b *budget) walk(r io.Reader) error {
+func (e *entries) walk(r io.Reader, taken *budget) error {
 	archive := tar.NewReader(r)
 	for {
 		header, err := archive.Next()
@@ -88,9 +89,11 @@ func (b *budget) walk(r io.Reader) error {
 		if err != nil {
 			return fmt.Errorf("it is no whole tar archive: %w", err)
 		}
+		e.count++
+		if err := taken.addEntries(1); err != nil {
+			return err
+		}
 		switch name := path.Clean("/" + header.Name); {
-		case b.entries.Add(1) > maxEntries:
-			return fmt.Errorf("with it, the layers have more than %d entries", maxEntries)
 		case len(header.Name) > maxPath, len(header.Linkname) > maxPath:
 			return fmt.Errorf("a path in it has more than %d bytes", maxPath)
 		case strings.Count(name, "/") > maxDepth:

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"strings"
 
 	"github.com/anchore/syft/syft"
 	"github.com/anchore/syft/syft/format/cyclonedxjson"
@@ -25,7 +26,7 @@ func SyftsOwn(ctx context.Context, encoded []byte, format attest.Format) ([]byte
 	if err := json.Unmarshal(encoded, &req); err != nil {
 		return nil, err
 	}
-	image, done, err := open(ctx, req)
+	image, done, err := open(ctx, req, json.NewDecoder(strings.NewReader("")))
 	defer done()
 	if err != nil {
 		return nil, err

@@ -36,7 +36,16 @@ const (
 	npm    = "../../testdata/images/npm"
 )
 
-// layoutOf writes a layout with one image, a layer for each folder.
+// layoutAt is the layout in dir, which is made if need be.
+func layoutAt(t *testing.T, dir string) layout.Path {
+	t.Helper()
+	if path, err := layout.FromPath(dir); err == nil {
+		return path
+	}
+	return must(layout.Write(dir, empty.Index))
+}
+
+// layoutOf adds an image to the layout in dir, with a layer for each folder.
 func layoutOf(t *testing.T, dir string, folders ...string) v1.Hash {
 	t.Helper()
 	img := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
@@ -50,11 +59,7 @@ func layoutOf(t *testing.T, dir string, folders ...string) v1.Hash {
 			t.Fatal(err)
 		}
 	}
-	path, err := layout.Write(dir, empty.Index)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := path.AppendImage(img); err != nil {
+	if err := layoutAt(t, dir).AppendImage(img); err != nil {
 		t.Fatal(err)
 	}
 	digest, err := img.Digest()

@@ -123,11 +123,11 @@ func TestChildrenAreApart(t *testing.T) {
 		var lived *attest.SBOM
 		group, ctx := errgroup.WithContext(t.Context())
 		group.Go(func() (err error) {
-			lived, err = cat.Catalog(ctx, layout, imageOf(t, "live", someDigest))
+			lived, err = catalogs(ctx, cat, layout, imageOf(t, "live", someDigest))
 			return err
 		})
 		writeFile(t, filepath.Join(layout, "neighbour.json"), introduced(ctx, t, work))
-		raided, err := cat.Catalog(t.Context(), layout, imageOf(t, "raid", someDigest))
+		raided, err := catalogs(t.Context(), cat, layout, imageOf(t, "raid", someDigest))
 		release(t, layout)
 		if err := group.Wait(); err != nil {
 			t.Fatal(err)

@@ -2,7 +2,6 @@ package sbom
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -16,28 +15,42 @@ import (
 	"time"
 )
 
+// job is what a child is started for.
+type job struct {
+	does   string // the argument of the child
+	user   uint32
+	tmp    string // its TMPDIR
+	layout string // its working folder; see [Confine]
+
+	write func(in io.WriteCloser)   // what the child reads
+	read  func(*bufio.Reader) error // what it answers after its first line, to the end
+}
+
 // run starts the child, watches it, and reads its answer. It ends it when ctx is done, which
 // stop makes so when the child takes too much.
-func (c *Cataloger) run(ctx context.Context, stop context.CancelCauseFunc, tmp, layout string, req []byte) (packages int, documents [][]byte, err error) {
+func (c *Cataloger) run(ctx context.Context, stop context.CancelCauseFunc, j job) error {
 	var said words
-	cmd := c.command(ctx, tmp, layout)
-	cmd.Stdin = bytes.NewReader(req)
+	cmd := c.command(ctx, j)
 	cmd.Stderr = &said
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return err
+	}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
-		return 0, nil, err
+		return err
 	}
 	if err := cmd.Start(); err != nil {
-		return 0, nil, fmt.Errorf("start child: %w", err)
+		return fmt.Errorf("start child: %w", err)
 	}
+	go j.write(in)
 	watched, unwatch := context.WithCancel(ctx)
 	defer unwatch()
-	go c.Limits.watch(watched, cmd.Process.Pid, tmp, stop)
-	go c.Limits.watchUnpacked(watched, tmp, layout, stop)
+	go c.Limits.watch(watched, cmd.Process.Pid, j.tmp, stop)
 	// A process that the child left behind may hold the pipe open.
 	release := context.AfterFunc(ctx, func() { _ = out.Close() })
 	defer release()
-	packages, documents, readErr := c.read(ctx, newAnswer(out))
+	readErr := c.read(ctx, newAnswer(out), j.read)
 	ended := errors.Is(readErr, io.EOF) || errors.Is(readErr, io.ErrUnexpectedEOF)
 	if readErr != nil && !ended {
 		// A child that we do not understand must not go on writing into a full pipe.
@@ -48,36 +61,36 @@ func (c *Cataloger) run(ctx context.Context, stop context.CancelCauseFunc, tmp, 
 	c.logEnd(ctx, cmd.ProcessState)
 	switch {
 	case readErr != nil && !ended:
-		return 0, nil, &childError{err: readErr, words: said.String()}
+		return &childError{err: readErr, words: said.String()}
 	case err != nil: // how it ended says more than what is missing
-		return 0, nil, &childError{err: err, words: said.String()}
+		return &childError{err: err, words: said.String()}
 	}
-	return packages, documents, readErr
+	return readErr
 }
 
-// command is the child, not yet started. Its working folder is the layout; see [Confine].
-func (c *Cataloger) command(ctx context.Context, tmp, layout string) *exec.Cmd {
+// command is the child, not yet started.
+func (c *Cataloger) command(ctx context.Context, j job) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, c.Program) //nolint:gosec // this executable, set in main
-	cmd.Args = []string{c.Name, "catalog"}
-	cmd.Dir = layout
-	cmd.Env = c.Limits.environment(tmp)
+	cmd.Args = []string{c.Name, j.does}
+	cmd.Dir = j.layout
+	cmd.Env = c.Limits.environment(j.tmp)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if os.Geteuid() == 0 {
-		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: nobody, Gid: nobody}
+		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: j.user, Gid: nobody}
 	}
 	cmd.Cancel = func() error { return killGroup(cmd) }
 	cmd.WaitDelay = 5 * time.Second
 	return cmd
 }
 
-func (c *Cataloger) read(ctx context.Context, in *bufio.Reader) (packages int, documents [][]byte, err error) {
+func (c *Cataloger) read(ctx context.Context, in *bufio.Reader, rest func(*bufio.Reader) error) error {
 	active, err := readConfined(in)
 	if err != nil {
-		return 0, nil, err
+		return err
 	}
 	c.Log.DebugContext(ctx, "child confined", slog.String("by", active))
 	c.warnOfLacks(ctx, active)
-	return readAnswer(in, len(c.Options.Formats))
+	return rest(in)
 }
 
 // logEnd logs what the child took.

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
 // request is what the parent asks, as JSON on the child's standard input.
@@ -17,6 +19,10 @@ type request struct {
 	Repository string  `json:"repository"` // for the name of the document
 	Platform   string  `json:"platform"`   // e.g. "linux/amd64"
 	Options    Options `json:"options"`
+
+	// Contents is the folder for the contents of layers, named as stereoscope does. Those that
+	// another child unpacks are there when they are told of, below the request.
+	Contents string `json:"contents,omitempty"`
 }
 
 // parts are what makes the documents of this request different from those of another, but
@@ -49,6 +55,35 @@ func readConfined(in *bufio.Reader) (string, error) {
 		return "", errors.New("read what confines the child: too long")
 	}
 	return strings.TrimSpace(string(line)), nil
+}
+
+// unpackedLayer is a line, as JSON, of the child that unpacks: a layer that it has expanded. The
+// child that catalogs reads such lines below its request.
+type unpackedLayer struct {
+	Layer   v1.Hash `json:"layer"`
+	Content v1.Hash `json:"content"` // which the config of the image calls its diff id
+	Bytes   int64   `json:"bytes"`   // of the content
+	Entries int64   `json:"entries"` // of the archive that it is
+}
+
+// readUnpacked reads such lines to the end of the answer.
+func readUnpacked(in *bufio.Reader, next func(unpackedLayer) error) error {
+	for {
+		line, err := in.ReadSlice('\n')
+		if errors.Is(err, io.EOF) && len(line) == 0 {
+			return nil
+		}
+		var l unpackedLayer
+		if err == nil {
+			err = json.Unmarshal(line, &l)
+		}
+		if err != nil {
+			return fmt.Errorf("read what is unpacked: %w", err)
+		}
+		if err := next(l); err != nil {
+			return err
+		}
+	}
 }
 
 // header is the second line of the answer, as JSON; the documents' bytes follow it, one

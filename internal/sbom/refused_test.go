@@ -46,7 +46,7 @@ func TestChildIsRefused(t *testing.T) {
 		newPrey(t, layout)
 		cat := cataloger(work)
 		cat.Name = strength
-		doc, err := cat.Catalog(t.Context(), layout, imageOf(t, "attack", someDigest))
+		doc, err := catalogs(t.Context(), cat, layout, imageOf(t, "attack", someDigest))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -23,7 +23,7 @@ const (
 
 // layersFolder begins the name of the folder in TMPDIR that has the layers, which have limits of
 // their own.
-const layersFolder = "seal-image"
+const layersFolder = "layers"
 
 type unpackedError struct{ most uint64 }
 
@@ -48,7 +48,7 @@ func (l Limits) watchUnpacked(ctx context.Context, tmp, layout string, stop cont
 		written += now - min(now, before)
 		before = now
 		if files > maxUnpackedFiles || written > l.unpacked(0) {
-			image, _ := sizeBelow(layout, "")
+			image, _ := sizeBelow(layout, contentsFolder)
 			if most := l.unpacked(image); files > maxUnpackedFiles || written > most {
 				stop(unpackedError{most})
 			}
