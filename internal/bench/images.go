@@ -1,23 +1,23 @@
 package main
 
 import (
-	"archive/tar"
 	"context"
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// images makes the images, each a layout below dir, and keeps them for the next time.
+// images makes the images, each a layout below dir, and keeps them for the next time. After a
+// change here remove the layouts.
 type images struct {
-	dir  string // of the layouts
-	root string // of the repository
-	from source // of the large image
+	dir     string // of the layouts
+	root    string // of the repository
+	from    source // of the large image
+	content string // what that means, a sentence
 }
 
 // An image is one in a layout.
@@ -27,6 +27,8 @@ type image struct {
 	Parts []v1.Descriptor // images of an index
 	Bytes int64           // of all layers, each once, compressed
 	dir   string
+
+	content string // what it consists of, as of the time when it was made
 }
 
 // get is the image of that name, made by build if it is not there.
@@ -41,7 +43,7 @@ func (m *images) get(name string, build func(*layout) (v1.Descriptor, error)) (*
 		if err != nil {
 			return nil, fmt.Errorf("make image %s: %w", name, err)
 		}
-		if err := l.finish(top); err != nil {
+		if err := l.finish(top, m.content); err != nil {
 			return nil, err
 		}
 	}
@@ -55,7 +57,7 @@ func open(name, dir string) (*image, error) {
 	if err := readJSON(filepath.Join(dir, "index.json"), &top); err != nil {
 		return nil, err
 	}
-	i.Top = top.Manifests[0]
+	i.Top, i.content = top.Manifests[0], top.Annotations[contentAnnotation]
 	if i.Top.MediaType.IsIndex() {
 		var index v1.IndexManifest
 		if err := readJSON(i.path(i.Top), &index); err != nil {
@@ -118,129 +120,13 @@ func readJSON(file string, into any) error {
 	return json.Unmarshal(content, into)
 }
 
-// titles are how the page calls the images.
-var titles = map[string]string{
-	"small":  "Two platforms of 10 MB",
-	"large":  "One platform of 600 MB",
-	"shared": "Four platforms that share a layer",
-}
-
-// named is the image of that name.
-func (m *images) named(ctx context.Context, name string) (*image, error) {
-	switch name {
-	case "small":
-		return m.small(ctx)
-	case "shared":
-		return m.shared(name, 4)
-	case "large":
-		return m.get(name, func(l *layout) (v1.Descriptor, error) { return large(l, m.from) })
-	default:
-		return nil, fmt.Errorf("unknown image %q", name)
+// fetch makes what the images consist of below dir.
+func (m *images) fetch(ctx context.Context, dir string) {
+	var err error
+	if m.from, err = fetchLarge(ctx, dir); err != nil {
+		fmt.Println("What is made now is made up:", err)
+		m.content = "The content of the images is made up, because mmdebstrap, npm or a network was missing."
+		return
 	}
-}
-
-// fetch makes what the images consist of below dir, and says what that is.
-func (m *images) fetch(ctx context.Context, dir string) (is string) {
-	from, err := fetchLarge(ctx, dir)
-	if err != nil {
-		fmt.Println("The images are made up:", err)
-		return "All content of the images is made up, because mmdebstrap, npm or a network was missing."
-	}
-	m.from = from
-	return "The large image is a Debian system that mmdebstrap made, a node application with its `node_modules`, and data up to its size."
-}
-
-var platforms = []v1.Platform{linux("amd64"), linux("arm64"), {OS: "linux", Architecture: "arm", Variant: "v7"}, linux("s390x"), linux("ppc64le"), linux("riscv64"), linux("386"), linux("mips64le")}
-
-// small is an index of two platforms: a program in Go, and data up to 10 MB.
-func (m *images) small(ctx context.Context) (*image, error) {
-	return m.get("small", func(l *layout) (v1.Descriptor, error) {
-		assets, err := l.layer(func(w *tar.Writer) error { return data(w, "srv/assets", 20, 1) })
-		if err != nil {
-			return v1.Descriptor{}, err
-		}
-		var parts []v1.Descriptor
-		for _, on := range platforms[:2] {
-			program, err := m.program(ctx, l, on.Architecture)
-			if err != nil {
-				return v1.Descriptor{}, err
-			}
-			part, err := l.image(on, assets, program)
-			if err != nil {
-				return v1.Descriptor{}, err
-			}
-			parts = append(parts, part)
-		}
-		return l.index(parts...)
-	})
-}
-
-// program is a layer with a program of this repository.
-func (m *images) program(ctx context.Context, l *layout, arch string) (stored, error) {
-	dir, err := os.MkdirTemp(m.dir, "program-")
-	if err != nil {
-		return stored{}, err
-	}
-	defer os.RemoveAll(dir)
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", filepath.Join(dir, "release"), "./internal/release")
-	cmd.Dir = m.root
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off", "GOOS=linux", "GOARCH="+arch)
-	if words, err := cmd.CombinedOutput(); err != nil {
-		return stored{}, fmt.Errorf("build for %s: %w\n%s", arch, err, words)
-	}
-	return l.layer(func(w *tar.Writer) error { return folder(w, dir, "usr/local/bin") })
-}
-
-// shared is an index of platforms that each have a base of their own, and one application.
-func (m *images) shared(name string, count int) (*image, error) {
-	return m.get(name, func(l *layout) (v1.Descriptor, error) {
-		app, err := l.layer(func(w *tar.Writer) error {
-			if m.from.app == "" {
-				return nodeModules(w, 800)
-			}
-			return folder(w, m.from.app, "srv/app")
-		})
-		if err != nil {
-			return v1.Descriptor{}, err
-		}
-		var parts []v1.Descriptor
-		for n, on := range platforms[:count] {
-			base, err := l.layer(func(w *tar.Writer) error {
-				if err := dpkg(w, 100); err != nil {
-					return err
-				}
-				return data(w, "usr/lib", 100, uint64(n))
-			})
-			if err != nil {
-				return v1.Descriptor{}, err
-			}
-			part, err := l.image(on, base, app)
-			if err != nil {
-				return v1.Descriptor{}, err
-			}
-			parts = append(parts, part)
-		}
-		return l.index(parts...)
-	})
-}
-
-// layered is an image of that many layers with data, of files MiB together, and packages.
-func (m *images) layered(name string, layers, files, packages int) (*image, error) {
-	return m.get(name, func(l *layout) (v1.Descriptor, error) {
-		base, err := l.layer(func(w *tar.Writer) error { return dpkg(w, packages) })
-		if err != nil {
-			return v1.Descriptor{}, err
-		}
-		all := []stored{base}
-		for n := 1; n < layers; n++ {
-			layer, err := l.layer(func(w *tar.Writer) error {
-				return data(w, fmt.Sprintf("srv/data/%d", n), files/(layers-1), uint64(n))
-			})
-			if err != nil {
-				return v1.Descriptor{}, err
-			}
-			all = append(all, layer)
-		}
-		return l.image(platforms[0], all...)
-	})
+	m.content = "The large image is a Debian system that mmdebstrap made, a node application with its `node_modules`, and data up to its size."
 }

@@ -46,8 +46,10 @@ func fetchLarge(ctx context.Context, dir string) (source, error) {
 		return source{}, err
 	}
 	modules := filepath.Join(s.app, "node_modules")
-	err := once(ctx, filepath.Join(modules, ".package-lock.json"), "npm", "install", "--prefix", s.app, "--ignore-scripts", "--silent")
-	return s, err
+	if err := once(ctx, filepath.Join(modules, ".package-lock.json"), "npm", "install", "--prefix", s.app, "--ignore-scripts", "--silent"); err != nil {
+		return source{}, err
+	}
+	return s, nil
 }
 
 // unfinished is the name of a file that is not complete.
@@ -88,11 +90,11 @@ func large(l *layout, from source) (v1.Descriptor, error) {
 		layers = append(layers, system...)
 		layers = append(layers, app)
 	} else {
-		for _, make := range []func(*tar.Writer) error{
+		for _, fill := range []func(*tar.Writer) error{
 			func(w *tar.Writer) error { return dpkg(w, 500) },
 			func(w *tar.Writer) error { return nodeModules(w, 800) },
 		} {
-			layer, err := l.layer(make)
+			layer, err := l.layer(fill)
 			if err != nil {
 				return v1.Descriptor{}, err
 			}

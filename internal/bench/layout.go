@@ -143,9 +143,14 @@ func (l *layout) index(images ...v1.Descriptor) (v1.Descriptor, error) {
 	return l.document(types.OCIImageIndex, v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex, Manifests: images})
 }
 
-// finish names the one manifest that the layout is of.
-func (l *layout) finish(top v1.Descriptor) error {
-	raw, err := json.Marshal(v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex, Manifests: []v1.Descriptor{top}})
+// contentAnnotation of a layout says what its image consists of.
+const contentAnnotation = "content"
+
+// finish names the one manifest that the layout is of, and what it consists of.
+func (l *layout) finish(top v1.Descriptor, content string) error {
+	raw, err := json.Marshal(v1.IndexManifest{
+		SchemaVersion: 2, MediaType: types.OCIImageIndex, Manifests: []v1.Descriptor{top}, Annotations: map[string]string{contentAnnotation: content},
+	})
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,6 @@
 // Command bench measures the action against the pipeline that it replaces: syft's program, then
 // `cosign sign --recursive`, then `cosign attest` for each platform; and against the floor, which
-// is to fetch, expand and hash the same layers. Both run in turn against the same servers on
+// is to fetch, expand and hash the same layers. All run in turn against the same servers on
 // loopback. `make bench` runs it.
 package main
 
@@ -79,11 +79,12 @@ func (b *bench) run(ctx context.Context, o options) error {
 
 // fillAll measures the images with and without latency.
 func (b *bench) fillAll(ctx context.Context, r *report, o options) error {
-	r.content = b.images.fetch(ctx, filepath.Join(b.tools.Dir, "bench"))
-	for _, name := range []string{"small", "large", "shared"} {
-		if o.only != "" && name != o.only {
-			continue
-		}
+	b.images.fetch(ctx, filepath.Join(b.tools.Dir, "bench"))
+	names := []string{"small", "large", "shared"}
+	if o.only != "" {
+		names = []string{o.only}
+	}
+	for _, name := range names {
 		i, err := b.images.named(ctx, name)
 		if err != nil {
 			return err
@@ -130,10 +131,14 @@ func (b *bench) finish(ctx context.Context, r *report) (err error) {
 }
 
 func (b *bench) stop() error {
-	if b.sandbox == nil {
-		return nil
+	var err error
+	if b.sandbox != nil {
+		err = b.sandbox.Stop()
 	}
-	return errors.Join(b.sandbox.Stop(), os.RemoveAll(b.dir))
+	if b.dir != "" {
+		err = errors.Join(err, os.RemoveAll(b.dir))
+	}
+	return err
 }
 
 // prepare builds everything, and starts the servers.

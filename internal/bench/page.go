@@ -19,7 +19,6 @@ const latency = 50 * time.Millisecond
 // A report is all that was measured.
 type report struct {
 	rounds    int
-	content   string // what the images consist of
 	cells     []*cell
 	curves    []*curve
 	start     sample            // seconds to the first request
@@ -67,7 +66,7 @@ func (r *report) write(w io.Writer) {
 	for _, g := range r.goals() {
 		fmt.Fprintln(w, g.row())
 	}
-	fmt.Fprintf(w, "\n## In detail\n\n%s\n", r.content)
+	fmt.Fprintf(w, "\n## In detail\n\n%s\n", r.cell("large", 0).image.content)
 	for _, c := range r.cells {
 		r.writeCell(w, c)
 	}
@@ -104,7 +103,7 @@ var order = []contender{
 
 func (r *report) writeCell(w io.Writer, c *cell) {
 	fmt.Fprintf(w, "\n### %s, %d ms for each request\n\n", titles[c.image.Name], c.delay.Milliseconds())
-	fmt.Fprint(w, "| | wall, s | spread | action ÷ this | processor, s | memory, MB | pulled, MB | requests to the registry |\n|---|--:|--:|--:|--:|--:|--:|--:|\n")
+	fmt.Fprint(w, "| | wall, s | spread | action ÷ this | processor, s | memory, MB | pulled, MB | requests to the registry | to others |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|\n")
 	for _, who := range order {
 		walls := c.of(who, wall)
 		if walls == nil {
@@ -118,8 +117,8 @@ func (r *report) writeCell(w io.Writer, c *cell) {
 			}
 			quotient = fmt.Sprintf("%.2f", ratio(c.of(contender{format: f}, wall), walls))
 		}
-		fmt.Fprintf(w, "| %s | %.2f | %.2f to %.2f | %s | %.2f | %.0f | %.1f | %.0f |\n", r.name(who), walls.median(), walls[0], walls[len(walls)-1], quotient,
-			c.of(who, cpu).median(), c.of(who, memory).median()/1e6, c.of(who, pulled).median()/1e6, c.of(who, requests).median())
+		fmt.Fprintf(w, "| %s | %.2f | %.2f to %.2f | %s | %.2f | %.0f | %.1f | %.0f | %.0f |\n", r.name(who), walls.median(), walls[0], walls[len(walls)-1], quotient,
+			c.of(who, cpu).median(), c.of(who, memory).median()/1e6, c.of(who, pulled).median()/1e6, c.of(who, requests).median(), c.of(who, others).median())
 	}
 }
 

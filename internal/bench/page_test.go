@@ -14,7 +14,7 @@ import (
 func TestPage(t *testing.T) {
 	t.Parallel()
 	made := func(name string, delay, action time.Duration) *cell {
-		c := &cell{image: &image{Name: name, Top: v1.Descriptor{Digest: v1.Hash{Algorithm: "sha256", Hex: "1"}}, Bytes: 600e6}, delay: delay}
+		c := &cell{image: &image{Name: name, Top: v1.Descriptor{Digest: v1.Hash{Algorithm: "sha256", Hex: "1"}}, Bytes: 600e6, content: "Made up."}, delay: delay}
 		for _, who := range order {
 			took := 10 * time.Second
 			switch {
@@ -38,7 +38,7 @@ func TestPage(t *testing.T) {
 		return c
 	}
 	r := &report{
-		rounds: 3, content: "Made up.", start: sample{0.05, 0.06, 0.2}, imageSize: 28e6,
+		rounds: 3, start: sample{0.05, 0.06, 0.2}, imageSize: 28e6,
 		versions: map[string]string{"syft": "1.0.0", string(legacy): "2.0.0", string(bundle): "3.0.0"},
 		cells:    []*cell{made("small", 0, time.Second), made("small", latency, time.Second), made("large", 0, 2*time.Second), made("shared", 0, 3*time.Second)},
 	}

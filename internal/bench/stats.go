@@ -31,5 +31,6 @@ func cpu(r *run) float64      { return r.used.CPU.Seconds() }
 func memory(r *run) float64   { return float64(r.used.RSS) }
 func pulled(r *run) float64   { return float64(r.record.pulled()) }
 func requests(r *run) float64 { return float64(r.record.to(registry)) }
+func others(r *run) float64   { return float64(len(r.record) - r.record.to(registry)) }
 
 func ratio(a, b sample) float64 { return a.median() / b.median() }
