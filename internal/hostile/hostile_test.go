@@ -77,7 +77,7 @@ var kinds = map[string]bound{
 	"names":         {anything: true, files: sbom.FilesAll, seconds: 20, memory: 300, disk: 10},
 	"corrupt":       {anything: true, seconds: 60, memory: 1000, disk: 150},
 	"jar-bomb":      {why: "unpack to more than", exclude: "/app/**", seconds: 40, memory: 1000, disk: 7000},
-	"many-jars":     {why: "unpack to more than", exclude: "/app/**", seconds: 130, memory: 1000, disk: 100},
+	"many-jars":     {why: "unpack to more than", exclude: "/app/**", seconds: 110, memory: 1000, disk: 100},
 	"nested-jars":   {anything: true, seconds: 30, memory: 300, disk: 50},
 	"many-layers":   {why: "lists 10000 layers", seconds: 20, memory: 300, disk: 10},
 	"no-tar":        {why: "no whole tar archive", seconds: 20, memory: 300, disk: 10},

@@ -28,7 +28,7 @@ const (
 	Platforms   Kind = "platforms"     // the same in the names of platforms and in the labels of two images; alpine
 	Corrupt     Kind = "corrupt"       // package databases and binaries that are none; alpine
 	JarBomb     Kind = "jar-bomb"      // a jar of jars that expand to 3 GB each; alpine
-	ManyJars    Kind = "many-jars"     // a jar of 200,000 jars; alpine
+	ManyJars    Kind = "many-jars"     // a jar of 100,000 jars; alpine
 	NestedJars  Kind = "nested-jars"   // a jar in a jar, 100 deep; alpine
 	ManyLayers  Kind = "many-layers"   // a manifest that lists a layer 10,000 times
 	NoTar       Kind = "no-tar"        // a layer that is no archive

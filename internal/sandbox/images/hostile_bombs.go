@@ -163,7 +163,7 @@ func jarBomb(a *archive) {
 	a.file("app/many.jar", jarOf(20, inner))
 }
 
-func manyJars(a *archive) { a.file("app/many.jar", jarOf(200_000, nil)) }
+func manyJars(a *archive) { a.file("app/many.jar", jarOf(100_000, nil)) }
 
 // jarOf is a jar that has a jar so many times.
 func jarOf(times int, jar []byte) []byte {
