@@ -93,13 +93,27 @@ func (r record) services() []string {
 func (r record) kinds() map[string]int {
 	kinds := map[string]int{}
 	for _, one := range r {
-		kinds[one.Service+" "+one.Method+" "+about(one.Path)]++
+		kinds[one.Service+" "+one.Method+" "+about(one)]++
 	}
 	return kinds
 }
 
-// about is a path without the names that differ from run to run.
-func about(where string) string {
+// about is what a request is about: its path without the names that differ from run to run.
+func about(one request) string {
+	switch where := strings.TrimPrefix(one.Path, "/twirp/github.actions.results.api.v1."); one.Service {
+	case "tuf":
+		return "all files"
+	case "blobs":
+		return "artifact"
+	case registry:
+		return inRegistry(where)
+	default:
+		return where
+	}
+}
+
+// inRegistry is a path without the names of repositories and what is in them.
+func inRegistry(where string) string {
 	parts := strings.Split(where, "/")
 	for i, part := range parts {
 		switch {
@@ -107,19 +121,17 @@ func about(where string) string {
 			parts[i] = "DIGEST"
 		case strings.HasPrefix(part, "sha256-"):
 			parts[i] = "TAG" + part[min(len(part), len("sha256-")+64):]
-		case strings.HasPrefix(where, "/targets/") && i == len(parts)-1:
-			_, name, _ := strings.Cut(part, ".")
-			parts[i] = "HASH." + name
 		case i > 0 && parts[i-1] == "uploads" && part != "":
 			parts[i] = "ID"
 		case strings.HasPrefix(part, "r-"):
 			parts[i] = "REPOSITORY"
-		case strings.HasPrefix(part, "workflow-job-run-"), strings.HasSuffix(part, ".zip"), i > 1 && parts[i-1] == "actions-results":
-			parts[i] = "ID"
 		}
 	}
-	return strings.Join(parts, "/")
+	return strings.TrimPrefix(strings.Join(parts, "/"), "/v2/acme/REPOSITORY/")
 }
+
+// shortName is how much of a name tells it from others: "manifests/sha256:" and some of the hash.
+const shortName = 32
 
 // twice lists what the registry sent more than once: blobs, and manifests, of which the tag is
 // another name of the one with the digest top.
@@ -140,7 +152,7 @@ func (r record) twice(top string) []string {
 	var found []string
 	for _, name := range slices.Sorted(maps.Keys(seen)) {
 		if n := seen[name]; n > 1 {
-			found = append(found, fmt.Sprintf("%s, %d times", name, n))
+			found = append(found, fmt.Sprintf("%s, %d times", name[:min(len(name), shortName)], n))
 		}
 	}
 	return found
