@@ -50,6 +50,7 @@ func (p *Pipeline) catalogImages(ctx context.Context, req Request, subject *Subj
 	arrivals := NewArrivals()
 	group, ctx := errgroup.WithContext(ctx)
 	if !req.Provided && len(wanted) > 0 {
+		p.Cataloger.Warm(ctx, p.LayoutDir, min(maxCatalogs, len(wanted)))
 		group.Go(func() error { return p.download(ctx, subject, wanted, arrivals) })
 	}
 	group.Go(func() error { return p.catalogInTurn(ctx, req, subject.Images, sboms, arrivals) })

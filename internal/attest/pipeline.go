@@ -30,6 +30,9 @@ type Downloader interface {
 
 // Cataloger makes SBOM documents.
 type Cataloger interface {
+	// Warm makes ready, for the layout in dir, what n calls of Catalog at the same time take,
+	// and lets go of what is more than that.
+	Warm(ctx context.Context, dir string, n int)
 	// Catalog lists the packages of one image of the OCI image layout in dir, for whose
 	// layers it waits. It releases them.
 	Catalog(ctx context.Context, dir string, img Image, arrivals *Arrivals) (*SBOM, error)
@@ -127,6 +130,10 @@ type step func(ctx context.Context, req Request, res *Result)
 // been done.
 func (p *Pipeline) Run(ctx context.Context, req Request) (*Result, error) {
 	res := &Result{}
+	if req.SBOM && !req.Provided {
+		p.Cataloger.Warm(ctx, p.LayoutDir, maxCatalogs)
+		defer p.Cataloger.Warm(ctx, p.LayoutDir, 0)
+	}
 	err := p.identify(ctx, &req, res)
 	if err == nil {
 		err = p.resolve(ctx, req, res)

@@ -136,6 +136,9 @@ func (w *world) Catalog(ctx context.Context, dir string, img attest.Image, arriv
 	return w.document(img), w.call("catalog %s %s in %s", short(img.Manifest), img.Platform, dir)
 }
 
+// Warm implements [attest.Cataloger].
+func (w *world) Warm(context.Context, string, int) {}
+
 // Load implements [attest.Cataloger].
 func (w *world) Load(img attest.Image) (*attest.SBOM, error) {
 	return w.document(img), w.call("load %s %s", short(img.Manifest), img.Platform)

@@ -150,7 +150,7 @@ func TestChildRefusesImages(t *testing.T) {
 			layers = append(layers, c.layer)
 			image, layer := oddLayout(t, dir, len(layers)-c.unlisted, c.configSize, layers...)
 			var out bytes.Buffer
-			err := sbom.Child(withScanner(), bytes.NewReader(request(dir, image, attest.SPDXJSON).encode(t)), &out)
+			err := sbom.ChildIn(withScanner(), bytes.NewReader(request(dir, image, attest.SPDXJSON).encode(t)), &out)
 			want := "image refused: " + strings.ReplaceAll(c.want, "DIGEST", layer.String())
 			if err == nil || !strings.HasPrefix(err.Error(), want) || out.Len() > 0 {
 				t.Errorf("the child says %v, want %s", err, want)

@@ -45,6 +45,7 @@ type Cataloger struct {
 
 	warned sync.Once
 	layers layers
+	idle   idle
 }
 
 func (c *Cataloger) origin() origin {
@@ -58,16 +59,20 @@ func (c *Cataloger) Catalog(ctx context.Context, dir string, img attest.Image, a
 	if err != nil {
 		return nil, err
 	}
-	tmp, err := c.prepare(dir)
-	defer os.RemoveAll(tmp)
+	child, err := c.take(ctx, dir)
 	if err != nil {
 		return nil, err
 	}
+	defer os.RemoveAll(child.tmp)
+	if err := share(dir); err != nil { // what is new in it
+		child.end()
+		return nil, err
+	}
 	of := &work{
-		Image: img, layers: layers, arrivals: arrivals, tmp: tmp,
+		Image: img, layers: layers, arrivals: arrivals, child: child,
 		request: request{
 			origin: c.origin(), Layout: dir, Digest: img.Ref.DigestStr(), Repository: img.Ref.Context().Name(),
-			Platform: img.Platform.String(), Options: c.Options, Contents: filepath.Join(tmp, layersFolder),
+			Platform: img.Platform.String(), Options: c.Options, Contents: filepath.Join(child.tmp, layersFolder),
 		},
 	}
 	of.contents, of.mine = c.layers.claim(layers)
@@ -89,22 +94,19 @@ type work struct {
 	contents map[v1.Hash]*content // by layer
 	mine     []v1.Hash            // layers that nobody else has unpacked, or is about to
 	arrivals *attest.Arrivals
-	tmp      string // TMPDIR of the child that catalogs
+	child    *process // that catalogs
 }
 
 // list has a child make the documents.
 func (c *Cataloger) list(ctx context.Context, img *work) (packages int, documents []attest.Document, err error) {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	go c.Limits.watchUnpacked(ctx, img.tmp, img.request.Layout, stop)
+	go c.Limits.watchUnpacked(ctx, img.child.tmp, img.request.Layout, stop)
 	var answer [][]byte
-	err = c.run(ctx, stop, job{
-		does: "catalog", user: nobody, tmp: img.tmp, layout: img.request.Layout,
-		write: func(in io.WriteCloser) { c.tell(ctx, stop, img, in) },
-		read: func(out *bufio.Reader) (err error) {
-			packages, answer, err = readAnswer(out, len(c.Options.Formats))
-			return err
-		},
+	tell := func(in io.WriteCloser) { c.tell(ctx, stop, img, in) }
+	err = c.finish(ctx, stop, img.child, tell, func(out *bufio.Reader) (err error) {
+		packages, answer, err = readAnswer(out, len(c.Options.Formats))
+		return err
 	})
 	if err == nil {
 		documents, err = c.documents(answer)
@@ -156,6 +158,9 @@ func shareFile(path string) error {
 
 // share lets the child's group read a folder that stays ours.
 func share(dir string) error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return fmt.Errorf("open layout: %w", err)

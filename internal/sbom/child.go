@@ -11,6 +11,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"github.com/anchore/stereoscope/pkg/file"
@@ -57,6 +58,21 @@ func Confine(limit time.Duration, out io.Writer) error {
 // Child is the other side of [Cataloger]: it reads a request from in and writes the
 // documents to out. It needs a TMPDIR that it may write to.
 func Child(ctx context.Context, in io.Reader, out io.Writer) error {
+	return answer(ctx, matcher(ctx), in, out)
+}
+
+// matcher makes what syft knows the texts of licenses by, which takes half a second. It starts
+// at once, and is waited for by the func that is returned.
+func matcher(ctx context.Context) func() (context.Context, error) {
+	ready := sync.OnceValues(func() (context.Context, error) {
+		return syft.SetContextLicenseScanner(ctx, cataloging.DefaultLicenseConfig())
+	})
+	go func() { _, _ = ready() }()
+	return ready
+}
+
+// answer is Child, with a context for syft that may not be ready yet.
+func answer(ctx context.Context, ready func() (context.Context, error), in io.Reader, out io.Writer) error {
 	var req request
 	lines := json.NewDecoder(io.LimitReader(in, maxRequest))
 	if err := lines.Decode(&req); err != nil {
@@ -67,7 +83,11 @@ func Child(ctx context.Context, in io.Reader, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	found, err := catalog(ctx, image, req)
+	ctx, err = ready()
+	if err != nil {
+		return err
+	}
+	found, err := catalog(ctx, image, req) //nolint:contextcheck // ready has it of ours
 	if err != nil {
 		return err
 	}

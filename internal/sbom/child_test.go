@@ -258,7 +258,7 @@ func TestChildRefuses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var out bytes.Buffer
-			if err := sbom.Child(withScanner(), strings.NewReader(request), &out); err == nil || out.Len() > 0 {
+			if err := sbom.ChildIn(withScanner(), strings.NewReader(request), &out); err == nil || out.Len() > 0 {
 				t.Errorf("error %v, %d bytes of answer; want an error alone", err, out.Len())
 			}
 		})

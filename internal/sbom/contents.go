@@ -108,10 +108,11 @@ func (c *contents) Wait(context.Context) { c.working.Wait() }
 
 // read reads the image while follow has more to say.
 func (c *contents) read(ctx context.Context, in *json.Decoder, img *image.Image) error {
+	ctx = async.SetContextExecutor(ctx, image.LayerFetchExecutor, c)
 	followed := make(chan error, 1)
 	go func() { followed <- c.follow(in) }()
 	whole := make(chan error, 1)
-	go func() { whole <- img.Read(async.SetContextExecutor(ctx, image.LayerFetchExecutor, c)) }()
+	go func() { whole <- img.Read(ctx) }()
 	select {
 	case err := <-whole:
 		return err

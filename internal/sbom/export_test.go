@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"strings"
 
 	"github.com/anchore/syft/syft"
@@ -19,6 +20,11 @@ import (
 
 // GitHubJSON is syft's format for the dependency graph of GitHub.
 const GitHubJSON attest.Format = "github-json"
+
+// ChildIn is [Child], in a context of syft's.
+func ChildIn(ctx context.Context, in io.Reader, out io.Writer) error {
+	return answer(ctx, func() (context.Context, error) { return ctx, nil }, in, out)
+}
 
 // SyftsOwn is the document that syft itself makes for the request at its defaults.
 func SyftsOwn(ctx context.Context, encoded []byte, format attest.Format) ([]byte, error) {

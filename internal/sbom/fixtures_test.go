@@ -134,7 +134,7 @@ var withScanner = sync.OnceValue(func() context.Context {
 func (a ask) catalog(t *testing.T) (packages int, documents [][]byte) {
 	t.Helper()
 	var out bytes.Buffer
-	if err := sbom.Child(withScanner(), bytes.NewReader(a.encode(t)), &out); err != nil {
+	if err := sbom.ChildIn(withScanner(), bytes.NewReader(a.encode(t)), &out); err != nil {
 		t.Fatal(err)
 	}
 	line, rest, _ := bytes.Cut(out.Bytes(), []byte("\n"))

@@ -96,20 +96,21 @@ func (c *Cataloger) unpackMine(ctx context.Context, img *work) error {
 	if err != nil {
 		return err
 	}
+	child, err := c.start(ctx, "unpack", unpacker, tmp, img.request.Layout)
+	if err != nil {
+		return err
+	}
 	left := len(img.mine)
-	err = c.run(ctx, stop, job{
-		does: "unpack", user: unpacker, tmp: tmp, layout: img.request.Layout,
-		write: func(in io.WriteCloser) { c.announce(ctx, stop, img, in) },
-		read: func(out *bufio.Reader) error {
-			return readUnpacked(out, func(l unpackedLayer) error {
-				if !slices.Contains(img.mine, l.Layer) {
-					return fmt.Errorf("the child has unpacked %s, which nobody asked for", l.Layer)
-				}
-				left--
-				img.contents[l.Layer].set(l, nil)
-				return nil
-			})
-		},
+	announce := func(in io.WriteCloser) { c.announce(ctx, stop, img, in) }
+	err = c.finish(ctx, stop, child, announce, func(out *bufio.Reader) error {
+		return readUnpacked(out, func(l unpackedLayer) error {
+			if !slices.Contains(img.mine, l.Layer) {
+				return fmt.Errorf("the child has unpacked %s, which nobody asked for", l.Layer)
+			}
+			left--
+			img.contents[l.Layer].set(l, nil)
+			return nil
+		})
 	})
 	if err == nil && left > 0 {
 		err = fmt.Errorf("the child has not unpacked %d layers", left)

@@ -15,72 +15,69 @@ import (
 	"time"
 )
 
-// job is what a child is started for.
-type job struct {
-	does   string // the argument of the child
-	user   uint32
-	tmp    string // its TMPDIR
-	layout string // its working folder; see [Confine]
-
-	write func(in io.WriteCloser)   // what the child reads
-	read  func(*bufio.Reader) error // what it answers after its first line, to the end
+// process is a child that runs.
+type process struct {
+	cmd  *exec.Cmd
+	in   io.WriteCloser
+	out  io.ReadCloser
+	said *words
+	tmp  string // its TMPDIR
 }
 
-// run starts the child, watches it, and reads its answer. It ends it when ctx is done, which
-// stop makes so when the child takes too much.
-func (c *Cataloger) run(ctx context.Context, stop context.CancelCauseFunc, j job) error {
-	var said words
-	cmd := c.command(ctx, j)
-	cmd.Stderr = &said
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		return err
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return err
-	}
-	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("start child: %w", err)
-	}
-	go j.write(in)
-	watched, unwatch := context.WithCancel(ctx)
-	defer unwatch()
-	go c.Limits.watch(watched, cmd.Process.Pid, j.tmp, stop)
-	// A process that the child left behind may hold the pipe open.
-	release := context.AfterFunc(ctx, func() { _ = out.Close() })
-	defer release()
-	readErr := c.read(ctx, newAnswer(out), j.read)
-	ended := errors.Is(readErr, io.EOF) || errors.Is(readErr, io.ErrUnexpectedEOF)
-	if readErr != nil && !ended {
-		// A child that we do not understand must not go on writing into a full pipe.
-		_ = killGroup(cmd)
-	}
-	unwatch() // after Wait, the number may be another process's
-	err = cmd.Wait()
-	c.logEnd(ctx, cmd.ProcessState)
-	switch {
-	case readErr != nil && !ended:
-		return &childError{err: readErr, words: said.String()}
-	case err != nil: // how it ended says more than what is missing
-		return &childError{err: err, words: said.String()}
-	}
-	return readErr
-}
-
-// command is the child, not yet started.
-func (c *Cataloger) command(ctx context.Context, j job) *exec.Cmd {
+// start starts a child, which ends with ctx. does is its argument; its working folder is the
+// layout: see [Confine].
+func (c *Cataloger) start(ctx context.Context, does string, user uint32, tmp, layout string) (p *process, err error) {
 	cmd := exec.CommandContext(ctx, c.Program) //nolint:gosec // this executable, set in main
-	cmd.Args = []string{c.Name, j.does}
-	cmd.Dir = j.layout
-	cmd.Env = c.Limits.environment(j.tmp)
+	cmd.Args = []string{c.Name, does}
+	cmd.Dir = layout
+	cmd.Env = c.Limits.environment(tmp)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if os.Geteuid() == 0 {
-		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: j.user, Gid: nobody}
+		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: user, Gid: nobody}
 	}
 	cmd.Cancel = func() error { return killGroup(cmd) }
 	cmd.WaitDelay = 5 * time.Second
-	return cmd
+	p = &process{cmd: cmd, tmp: tmp, said: &words{}}
+	cmd.Stderr = p.said
+	if p.in, err = cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
+	if p.out, err = cmd.StdoutPipe(); err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start child: %w", err)
+	}
+	return p, nil
+}
+
+// finish watches a child, which reads what write writes, and reads its answer by read, but for
+// the first line. It ends the child when ctx is done, which stop makes so when the child takes
+// too much.
+func (c *Cataloger) finish(ctx context.Context, stop context.CancelCauseFunc, p *process, write func(io.WriteCloser), read func(*bufio.Reader) error) error {
+	go write(p.in)
+	watched, unwatch := context.WithCancel(ctx)
+	defer unwatch()
+	go c.Limits.watch(watched, p.cmd.Process.Pid, p.tmp, stop)
+	// A process that the child left behind may hold the pipe open.
+	release := context.AfterFunc(ctx, func() { _ = killGroup(p.cmd); _ = p.out.Close() })
+	defer release()
+	readErr := c.read(ctx, newAnswer(p.out), read)
+	ended := errors.Is(readErr, io.EOF) || errors.Is(readErr, io.ErrUnexpectedEOF)
+	if readErr != nil && !ended {
+		// A child that we do not understand must not go on writing into a full pipe.
+		_ = killGroup(p.cmd)
+	}
+	unwatch() // after Wait, the number may be another process's
+	err := p.cmd.Wait()
+	c.logEnd(ctx, p.cmd.ProcessState)
+	switch {
+	case readErr != nil && !ended:
+		return &childError{err: readErr, words: p.said.String()}
+	case err != nil: // how it ended says more than what is missing
+		return &childError{err: err, words: p.said.String()}
+	}
+	return readErr
 }
 
 func (c *Cataloger) read(ctx context.Context, in *bufio.Reader, rest func(*bufio.Reader) error) error {

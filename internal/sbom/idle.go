@@ -1,0 +1,70 @@
+package sbom
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"sync"
+)
+
+// idle are children that catalog, and have no image yet. What takes one half a second of
+// processor time is done when its image is there: to start, and to make the matcher of licenses.
+type idle struct {
+	mu  sync.Mutex
+	all []*process
+}
+
+// Warm implements [attest.Cataloger].
+func (c *Cataloger) Warm(ctx context.Context, dir string, n int) {
+	c.idle.mu.Lock()
+	defer c.idle.mu.Unlock()
+	for len(c.idle.all) > n {
+		last := len(c.idle.all) - 1
+		c.idle.all[last].end()
+		c.idle.all = c.idle.all[:last]
+	}
+	for len(c.idle.all) < n {
+		err := os.MkdirAll(dir, 0o700)
+		var child *process
+		if err == nil {
+			child, err = c.startCatalog(ctx, dir)
+		}
+		if err != nil { // it will be an error for the image that needs it
+			c.Log.DebugContext(ctx, "no child ready", slog.Any("error", err))
+			return
+		}
+		c.idle.all = append(c.idle.all, child)
+	}
+}
+
+// take returns a child that catalogs an image of the layout in dir.
+func (c *Cataloger) take(ctx context.Context, dir string) (*process, error) {
+	c.idle.mu.Lock()
+	defer c.idle.mu.Unlock()
+	if len(c.idle.all) == 0 {
+		return c.startCatalog(ctx, dir)
+	}
+	child := c.idle.all[0]
+	c.idle.all = c.idle.all[1:]
+	return child, nil
+}
+
+func (c *Cataloger) startCatalog(ctx context.Context, dir string) (*process, error) {
+	tmp, err := c.prepare(dir)
+	if err != nil {
+		_ = os.RemoveAll(tmp)
+		return nil, err
+	}
+	child, err := c.start(ctx, "catalog", nobody, tmp, dir)
+	if err != nil {
+		_ = os.RemoveAll(tmp)
+	}
+	return child, err
+}
+
+// end ends a child that nobody needs.
+func (p *process) end() {
+	_ = killGroup(p.cmd)
+	_ = p.cmd.Wait()
+	_ = os.RemoveAll(p.tmp)
+}
