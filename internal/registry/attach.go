@@ -1,9 +1,11 @@
 package registry
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/google/go-containerregistry/pkg/name"
 
@@ -22,11 +24,24 @@ func (c *Client) Attach(ctx context.Context, repo name.Repository, planned []*at
 		return err
 	}
 	groups := byImage(planned)
-	for _, put := range []func(context.Context, *group) error{s.putBlobs, s.putManifests} {
-		for _, g := range groups {
-			if err := put(ctx, g); err != nil {
-				return c.explainAttach(err, g.about)
+	for _, g := range groups {
+		if err := s.prepare(ctx, g); err != nil {
+			return c.explainAttach(err, g.about)
+		}
+	}
+	if err := s.putBlobs(ctx, groups); err != nil {
+		return c.explainAttach(err, groups[0].about)
+	}
+	last := len(groups) - 1 // the index comes after its platforms
+	for _, some := range [][]*group{groups[:last], groups[last:]} {
+		err := atOnce(len(some), func(i int) error {
+			if err := s.putManifests(ctx, some[i]); err != nil {
+				return c.explainAttach(err, some[i].about)
 			}
+			return nil
+		})
+		if err != nil {
+			return err
 		}
 	}
 	if err := s.makeVisible(ctx, groups); err != nil {
@@ -85,8 +100,8 @@ func byImage(planned []*attest.Attachment) []*group {
 	return out
 }
 
-// putBlobs makes the referrers of one image, and stores the blobs of those that are new.
-func (s *session) putBlobs(ctx context.Context, g *group) (err error) {
+// prepare makes the referrers of one image, and finds out which of them are there.
+func (s *session) prepare(ctx context.Context, g *group) (err error) {
 	if len(g.referrers) == 0 {
 		return nil
 	}
@@ -99,23 +114,37 @@ func (s *session) putBlobs(ctx context.Context, g *group) (err error) {
 	}
 	for _, r := range g.manifests {
 		r.a.Manifest = manifest(s.repo, r.desc)
-		if contains(listed, r.desc.Digest) {
-			exists, err := s.exists(ctx, r.desc.Digest)
-			if err != nil {
-				return err
-			}
-			if exists {
-				r.a.State = attest.Existing
-				continue
-			}
+		if !contains(listed, r.desc.Digest) {
+			continue
 		}
-		for _, blob := range [][]byte{emptyConfig, r.content} {
-			if err := s.putBlob(ctx, blob); err != nil {
-				return err
-			}
+		exists, err := s.exists(ctx, r.desc.Digest)
+		if err != nil {
+			return err
+		}
+		if exists {
+			r.a.State = attest.Existing
 		}
 	}
 	return nil
+}
+
+// putBlobs stores the blobs of the referrers that are new.
+func (s *session) putBlobs(ctx context.Context, groups []*group) error {
+	var blobs [][]byte
+	add := func(blob []byte) {
+		if !slices.ContainsFunc(blobs, func(b []byte) bool { return bytes.Equal(b, blob) }) {
+			blobs = append(blobs, blob)
+		}
+	}
+	for _, g := range groups {
+		for _, r := range g.manifests {
+			if r.a.State != attest.Existing {
+				add(emptyConfig)
+				add(r.content)
+			}
+		}
+	}
+	return atOnce(len(blobs), func(i int) error { return s.putBlob(ctx, blobs[i]) })
 }
 
 // putManifests stores the new referrers of one image. With the referrers API they are

@@ -24,6 +24,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+	"golang.org/x/sync/errgroup"
 
 	"seal-image/internal/attest"
 	"seal-image/internal/secret"
@@ -117,12 +118,32 @@ func (c *Client) session(ctx context.Context, repo name.Repository, actions stri
 	s := &session{
 		repo:      repo,
 		http:      &http.Client{Transport: rt, CheckRedirect: sameHost},
-		downloads: make(chan struct{}, maxDownloads),
+		downloads: make(chan struct{}, maxAtOnce),
 		uploaded:  map[string]bool{},
 		lists:     map[name.Digest][]v1.Descriptor{},
 	}
 	c.sessions[key] = s
 	return s, nil
+}
+
+// maxAtOnce bounds the requests of one kind that are under way together.
+const maxAtOnce = 6
+
+// atOnce calls do for 0 to n-1, some at a time, and returns the first error in that order.
+func atOnce(n int, do func(i int) error) error {
+	errs := make([]error, n)
+	var group errgroup.Group
+	group.SetLimit(maxAtOnce)
+	for i := range n {
+		group.Go(func() error { errs[i] = do(i); return nil })
+	}
+	_ = group.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // login is what the registry gets; the empty Login if it is asked anonymously.

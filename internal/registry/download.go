@@ -32,51 +32,48 @@ func (c *Client) Download(ctx context.Context, images []attest.Image, dir string
 		return fmt.Errorf("open layout: %w", err)
 	}
 	group, ctx := errgroup.WithContext(ctx) // a layer that fails ends the others
-	opened := make([]v1.Image, len(images))
-	err = forEach(images, func(i int, img attest.Image) (err error) {
-		opened[i], err = c.open(ctx, img)
-		return err
-	})
+	opened, err := c.openAll(ctx, images, path)
 	if err != nil {
 		return err
 	}
-	wanted, err := measure(opened, path)
-	if err != nil {
-		return err
-	}
-	if err := wanted.fits(dir); err != nil {
-		return err
-	}
-	attest.Advance(ctx, attest.Downloaded, 0, wanted.bytes)
-	attest.Advance(ctx, attest.Layers, 0, wanted.layers)
-	err = forEach(images, func(i int, img attest.Image) error { return c.readConfig(ctx, img, opened[i]) })
-	if err != nil {
-		return err
-	}
-	var missing []missingLayer
-	asked := map[v1.Hash]bool{}
+	// All are listed before one is told of: who reads the list must find it whole.
 	for i, img := range images {
-		layers, err := c.register(ctx, img, opened[i], path, asked, arrivals)
-		if err != nil {
-			return err
+		if err := list(path, opened[i]); err != nil {
+			return c.explainCopy(err, img, path)
 		}
-		missing = append(missing, layers...)
 	}
-	group.SetLimit(maxDownloads)
+	missing, err := c.missing(ctx, images, opened, path, arrivals)
+	if err != nil {
+		return err
+	}
+	group.SetLimit(maxAtOnce)
 	for _, layer := range missing {
 		group.Go(func() error { return c.copyTo(ctx, path, layer, arrivals) })
 	}
 	return group.Wait()
 }
 
-// forEach does something for images, side by side.
-func forEach(images []attest.Image, do func(i int, img attest.Image) error) error {
-	var group errgroup.Group
-	group.SetLimit(maxDownloads)
-	for i, img := range images {
-		group.Go(func() error { return do(i, img) })
+// openAll reads manifests and configs, between which it looks whether there is room for the
+// layers.
+func (c *Client) openAll(ctx context.Context, images []attest.Image, path layout.Path) ([]v1.Image, error) {
+	opened := make([]v1.Image, len(images))
+	err := atOnce(len(images), func(i int) (err error) {
+		opened[i], err = c.open(ctx, images[i])
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
-	return group.Wait()
+	wanted, err := measure(opened, path)
+	if err != nil {
+		return nil, err
+	}
+	if err := wanted.fits(string(path)); err != nil {
+		return nil, err
+	}
+	attest.Advance(ctx, attest.Downloaded, 0, wanted.bytes)
+	attest.Advance(ctx, attest.Layers, 0, wanted.layers)
+	return opened, atOnce(len(images), func(i int) error { return c.readConfig(ctx, images[i], opened[i]) })
 }
 
 // open reads the manifest of an image.
@@ -128,42 +125,41 @@ type missingLayer struct {
 	opened v1.Image
 }
 
-// register writes manifest and config of an image into the layout, and says which layers it
-// has. It returns those that the layout does not have whole and nobody has asked for.
-func (c *Client) register(ctx context.Context, img attest.Image, opened v1.Image, path layout.Path, asked map[v1.Hash]bool, arrivals *attest.Arrivals) ([]missingLayer, error) {
-	s, err := c.reader(ctx, img.Ref.Context())
-	if err != nil {
-		return nil, err
-	}
-	layers, err := opened.Layers()
-	if err != nil {
-		return nil, c.explainImage(err, img.Ref)
-	}
-	manifest, err := opened.Manifest()
-	if err != nil {
-		return nil, err
-	}
-	if len(manifest.Layers) != len(layers) {
-		return nil, fmt.Errorf("the manifest has %d layers, and not %d", len(manifest.Layers), len(layers))
-	}
-	if err := list(path, opened); err != nil {
-		return nil, c.explainCopy(err, img, path)
-	}
-	var missing []missingLayer
-	digests := make([]v1.Hash, len(layers))
-	for i, d := range manifest.Layers {
-		digests[i] = d.Digest
-		switch {
-		case asked[d.Digest]:
-		case has(path, d.Digest, d.Size):
-			arrivals.Arrive(d.Digest)
-		default:
-			missing = append(missing, missingLayer{s.resume(ctx, layers[i], d), img, opened})
+// missing returns the layers that the layout does not have whole, each once, in the order of
+// the images, and tells which layers these have.
+func (c *Client) missing(ctx context.Context, images []attest.Image, opened []v1.Image, path layout.Path, arrivals *attest.Arrivals) (out []missingLayer, err error) {
+	asked := map[v1.Hash]bool{}
+	for i, img := range images {
+		s, err := c.reader(ctx, img.Ref.Context())
+		if err != nil {
+			return nil, err
 		}
-		asked[d.Digest] = true
+		layers, err := opened[i].Layers()
+		if err != nil {
+			return nil, c.explainImage(err, img.Ref)
+		}
+		manifest, err := opened[i].Manifest()
+		if err != nil {
+			return nil, err
+		}
+		if len(manifest.Layers) != len(layers) {
+			return nil, fmt.Errorf("the manifest has %d layers, and not %d", len(manifest.Layers), len(layers))
+		}
+		digests := make([]v1.Hash, len(layers))
+		for j, d := range manifest.Layers {
+			digests[j] = d.Digest
+			switch {
+			case asked[d.Digest]:
+			case has(path, d.Digest, d.Size):
+				arrivals.Arrive(d.Digest)
+			default:
+				out = append(out, missingLayer{s.resume(ctx, layers[j], d), img, opened[i]})
+			}
+			asked[d.Digest] = true
+		}
+		arrivals.Expect(img.Digest(), digests)
 	}
-	arrivals.Expect(img.Digest(), digests)
-	return missing, nil
+	return out, nil
 }
 
 // list writes manifest and config of an image into the layout, and adds it to its index.

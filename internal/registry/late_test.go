@@ -130,7 +130,8 @@ func TestUploadIsNotTriedForEver(t *testing.T) {
 			refuse(w, http.StatusNotFound, "BLOB_UPLOAD_UNKNOWN", "upload unknown")
 		}))
 		err := client(retrying(inProcess{requests})).Attach(t.Context(), m.Ref.Context(), []*attest.Attachment{signature(m)})
-		if err == nil || len(requests.seen(http.MethodPut, "/blobs/uploads/")) != 3 {
+		// three times each of the bundle and the empty config
+		if err == nil || len(requests.seen(http.MethodPut, "/blobs/uploads/")) != 6 {
 			t.Errorf("%d uploads, error %v", len(requests.seen(http.MethodPut, "/blobs/uploads/")), err)
 		}
 	})

@@ -25,15 +25,25 @@ func (c *Client) ReadBack(ctx context.Context, repo name.Repository, attachments
 	if err != nil {
 		return nil, err
 	}
-	found := map[*attest.Attachment]attest.Stored{}
-	for _, g := range byImage(attachments) {
-		if err := s.readBack(ctx, g, found); err != nil {
-			return nil, c.explainReadBack(err, g.about)
+	groups := byImage(attachments)
+	found := make([]map[*attest.Attachment]attest.Stored, len(groups))
+	err = atOnce(len(groups), func(i int) error {
+		found[i] = map[*attest.Attachment]attest.Stored{}
+		if err := s.readBack(ctx, groups[i], found[i]); err != nil {
+			return c.explainReadBack(err, groups[i].about)
 		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	out := make([]attest.Stored, len(attachments))
-	for i, a := range attachments {
-		out[i] = found[a]
+	for _, of := range found {
+		for i, a := range attachments {
+			if stored, ok := of[a]; ok {
+				out[i] = stored
+			}
+		}
 	}
 	return out, nil
 }
@@ -91,24 +101,24 @@ func (s *session) lookAmongReferrers(ctx context.Context, g *group, found map[*a
 	if err != nil {
 		return nil, err
 	}
-	for _, a := range g.referrers {
-		if !contains(list, a.Manifest.Digest()) {
-			missing = append(missing, a)
-			continue
+	contents, errs := make([][]byte, len(g.referrers)), make([]error, len(g.referrers))
+	_ = atOnce(len(g.referrers), func(i int) error {
+		a := g.referrers[i]
+		if _, read := found[a]; !read && contains(list, a.Manifest.Digest()) { // else it was in an earlier round: its digest is its content
+			contents[i], errs[i] = s.onlyLayer(ctx, a.Manifest)
 		}
-		if _, read := found[a]; read {
-			continue // in an earlier round; its digest is its content
-		}
-		content, err := s.onlyLayer(ctx, a.Manifest)
-		switch {
-		case notFound(err):
-			missing = append(missing, a) // listed, and not served everywhere yet
+		return nil
+	})
+	for i, a := range g.referrers {
+		switch err := errs[i]; {
+		case !contains(list, a.Manifest.Digest()), notFound(err):
+			missing = append(missing, a) // or listed, and not served everywhere yet
 		case brokenOff(err):
 			broken = err
 		case err != nil:
 			return nil, err
-		default:
-			found[a] = attest.Stored{Form: a.Form, Manifest: a.Manifest, Content: content}
+		case contents[i] != nil:
+			found[a] = attest.Stored{Form: a.Form, Manifest: a.Manifest, Content: contents[i]}
 		}
 	}
 	return missing, broken

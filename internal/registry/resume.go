@@ -62,10 +62,6 @@ func (s *session) resume(ctx context.Context, layer v1.Layer, d v1.Descriptor) v
 	}
 }
 
-// maxDownloads bounds the layers of a repository that are under way at once: the library asks for
-// all of an image, of which there may be a hundred.
-const maxDownloads = 6
-
 // openInTurn is openBlob when there is room for one more. The body has to be closed.
 func (s *session) openInTurn(ctx context.Context, d v1.Descriptor, from int64) (io.ReadCloser, int64, error) {
 	select {
