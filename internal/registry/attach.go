@@ -1,11 +1,9 @@
 package registry
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/google/go-containerregistry/pkg/name"
 
@@ -131,20 +129,14 @@ func (s *session) prepare(ctx context.Context, g *group) (err error) {
 // putBlobs stores the blobs of the referrers that are new.
 func (s *session) putBlobs(ctx context.Context, groups []*group) error {
 	var blobs [][]byte
-	add := func(blob []byte) {
-		if !slices.ContainsFunc(blobs, func(b []byte) bool { return bytes.Equal(b, blob) }) {
-			blobs = append(blobs, blob)
-		}
-	}
 	for _, g := range groups {
 		for _, r := range g.manifests {
 			if r.a.State != attest.Existing {
-				add(emptyConfig)
-				add(r.content)
+				blobs = append(blobs, emptyConfig, r.content)
 			}
 		}
 	}
-	return atOnce(len(blobs), func(i int) error { return s.putBlob(ctx, blobs[i]) })
+	return s.putEach(ctx, blobs)
 }
 
 // putManifests stores the new referrers of one image. With the referrers API they are
@@ -171,10 +163,20 @@ func (s *session) putManifests(ctx context.Context, g *group) error {
 	return nil
 }
 
-// makeVisible writes what several writers write: the fallback indexes, then cosign's tags.
+// makeVisible writes what several writers write: the fallback indexes, then cosign's tags, the
+// signatures last. Of these and of the indexes, those of the last group come after the others:
+// an image of several platforms is not to be signed before they are.
 func (s *session) makeVisible(ctx context.Context, groups []*group) error {
-	var tags []*shared
-	for _, g := range groups {
+	var turns [6][]*shared
+	for i, g := range groups {
+		last := 0
+		if i == len(groups)-1 {
+			last = 1
+		}
+		tags := s.cosignTags(g)
+		turns[2] = append(turns[2], tags[attest.FormTag]...)
+		turns[3] = append(turns[3], tags[attest.FormAtt]...)
+		turns[4+last] = append(turns[4+last], tags[attest.FormSig]...)
 		if len(g.manifests) == 0 {
 			continue
 		}
@@ -183,13 +185,10 @@ func (s *session) makeVisible(ctx context.Context, groups []*group) error {
 			return err
 		}
 		if !api {
-			tags = append(tags, s.fallbackTag(g))
+			turns[last] = append(turns[last], s.fallbackTag(g))
 		}
 	}
-	for _, g := range groups {
-		tags = append(tags, s.cosignTags(g)...)
-	}
-	return s.converge(ctx, tags)
+	return s.converge(ctx, turns[:])
 }
 
 // explainShared explains why tags could not be written. A refusal of cosign's tags counts

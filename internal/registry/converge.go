@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,6 +31,7 @@ type shared struct {
 	refused func(error) error
 
 	read     time.Time // when the merge began that is written
+	wrote    time.Time // when that was over
 	writes   int
 	failures int                  // of writes that another try may make good
 	unsure   []*attest.Attachment // what was sent by those: an answer may be lost
@@ -62,11 +64,13 @@ const (
 
 // converge writes tags until they keep what is added to them: the protocol has no
 // conditional write, so another writer may overwrite us. Each round reads, merges and
-// writes all tags, then waits once. A tag that fails is left alone, and the others go on.
-func (s *session) converge(ctx context.Context, tags []*shared) error {
+// writes all tags, those of one turn side by side, then waits once. A tag that fails is left
+// alone, and the others go on.
+func (s *session) converge(ctx context.Context, turns [][]*shared) error {
+	tags := slices.Concat(turns...)
 	settle := minSettle
 	for {
-		wrote, slowest := s.round(ctx, tags)
+		wrote, slowest := s.round(ctx, turns)
 		if !wrote {
 			return failures(tags)
 		}
@@ -83,14 +87,19 @@ func (s *session) converge(ctx context.Context, tags []*shared) error {
 
 // round merges into each tag once, and returns whether it wrote, and how long the slowest
 // tag took from its read to its write.
-func (s *session) round(ctx context.Context, tags []*shared) (wrote bool, slowest time.Duration) {
-	for _, t := range tags {
-		if t.err != nil {
-			continue
-		}
-		var written bool
-		if written, t.err = s.mergeInto(ctx, t); written {
-			wrote, slowest = true, max(slowest, time.Since(t.read))
+func (s *session) round(ctx context.Context, turns [][]*shared) (wrote bool, slowest time.Duration) {
+	for _, tags := range turns {
+		written := make([]bool, len(tags))
+		_ = atOnce(len(tags), func(i int) error { // errors stay with their tags
+			if t := tags[i]; t.err == nil {
+				written[i], t.err = s.mergeInto(ctx, t)
+			}
+			return nil
+		})
+		for i, t := range tags {
+			if written[i] {
+				wrote, slowest = true, max(slowest, t.wrote.Sub(t.read))
+			}
 		}
 	}
 	return wrote, slowest
@@ -109,7 +118,9 @@ func (s *session) mergeInto(ctx context.Context, t *shared) (written bool, err e
 	if t.writes == mergeTries {
 		return false, t.overwritten(next.added)
 	}
-	if err := s.putManifest(next.once(ctx), t.tag, next.mediaType, next.raw); err != nil {
+	err = s.putManifest(next.once(ctx), t.tag, next.mediaType, next.raw)
+	t.wrote = time.Now()
+	if err != nil {
 		if t.failures++; t.failures < writeTries && !next.replaces && ctx.Err() == nil && mayPass(err) {
 			t.unsure = append(t.unsure, next.added...)
 			return true, nil // perhaps it was; the next round looks

@@ -87,6 +87,17 @@ func (s *session) putBlob(ctx context.Context, blob []byte) error {
 	}
 }
 
+// putEach stores blobs side by side, each once.
+func (s *session) putEach(ctx context.Context, blobs [][]byte) error {
+	var each [][]byte
+	for _, blob := range blobs {
+		if !slices.ContainsFunc(each, func(b []byte) bool { return bytes.Equal(b, blob) }) {
+			each = append(each, blob)
+		}
+	}
+	return atOnce(len(each), func(i int) error { return s.putBlob(ctx, each[i]) })
+}
+
 // uploadTries is how often a blob is sent of which the registry has lost its place.
 const uploadTries = 3
 

@@ -27,9 +27,9 @@ func cosignTag(m attest.Manifest, form attest.Form) string { return fallbackName
 // maxLayers is how many layers cosign reads under a tag.
 const maxLayers = 1000
 
-// cosignTags are the tags that the group's attachments go to.
-func (s *session) cosignTags(g *group) []*shared {
-	var out []*shared
+// cosignTags are the tags that the group's attachments go to: one for each form, if any.
+func (s *session) cosignTags(g *group) map[attest.Form][]*shared {
+	out := map[attest.Form][]*shared{}
 	for _, form := range tagForms {
 		made := g.under(form)
 		if len(made) == 0 {
@@ -40,10 +40,10 @@ func (s *session) cosignTags(g *group) []*shared {
 		if form == attest.FormTag {
 			merge = s.replaceOnce(tag, made[0])
 		}
-		out = append(out, &shared{
+		out[form] = []*shared{{
 			about: g.about, tag: tag, made: made, merge: merge,
 			refused: func(err error) error { return tagRefused(g.about, tag, err) },
-		})
+		}}
 	}
 	return out
 }
@@ -130,6 +130,11 @@ func (s *session) replaceFile(ctx context.Context, tag string, a *attest.Attachm
 
 // storeTagged stores the new layers and the config of img, and returns its manifest.
 func (s *session) storeTagged(ctx context.Context, img v1.Image, layers ...mutate.Addendum) (*tagged, error) {
+	config, err := img.RawConfigFile()
+	if err != nil {
+		return nil, err
+	}
+	blobs := [][]byte{config}
 	for _, l := range layers {
 		content, err := l.Layer.Compressed()
 		if err != nil {
@@ -139,15 +144,9 @@ func (s *session) storeTagged(ctx context.Context, img v1.Image, layers ...mutat
 		if err != nil {
 			return nil, err
 		}
-		if err := s.putBlob(ctx, blob); err != nil {
-			return nil, err
-		}
+		blobs = append(blobs, blob)
 	}
-	config, err := img.RawConfigFile()
-	if err != nil {
-		return nil, err
-	}
-	if err := s.putBlob(ctx, config); err != nil {
+	if err := s.putEach(ctx, blobs); err != nil {
 		return nil, err
 	}
 	raw, err := img.RawManifest()

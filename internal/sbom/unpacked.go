@@ -18,7 +18,7 @@ import (
 const (
 	maxUnpacked      = 4 << 30 // bytes, and in addition
 	unpackedRatio    = 20      // times the size of the layout
-	maxUnpackedFiles = 50_000 // at one time
+	maxUnpackedFiles = 50_000  // at one time
 )
 
 // layersFolder begins the name of the folder in TMPDIR that has the layers, which have limits of
