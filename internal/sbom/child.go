@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	async "github.com/anchore/go-sync"
 	"github.com/anchore/stereoscope/pkg/file"
 	"github.com/anchore/stereoscope/pkg/image"
 	"github.com/anchore/syft/syft"
@@ -110,6 +111,8 @@ func catalog(ctx context.Context, image source.Source, req request) (*catalogued
 	if err != nil {
 		return nil, err
 	}
+	debug.SetGCPercent(garbage)
+	ctx = async.SetContextExecutor(ctx, cataloging.ExecutorFile, tasks{async.NewExecutor(atOnce)})
 	found, err := syft.CreateSBOM(ctx, image, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("catalog packages: %w", err)
@@ -124,6 +127,22 @@ func catalog(ctx context.Context, image source.Source, req request) (*catalogued
 	}
 	return &catalogued{SBOM: found, locked: addLocks(found, locks)}, nil
 }
+
+// tasks runs catalogers side by side, and what each does one after the other: what a cataloger
+// makes of packages can depend on the order in which it finds them, such as the dependencies of
+// Python's.
+type tasks struct{ async.Executor }
+
+// ChildExecutor implements [async.ChildExecutor].
+func (tasks) ChildExecutor() async.Executor { return async.NewExecutor(0) }
+
+// garbage is how many percent of what is in use there may be beside it: half of Go's default, at
+// a twentieth more processor time. The index of the files is most of it, and stays.
+const garbage = 50
+
+// atOnce is how many catalogers are at work. Syft's default is four for each processor, which
+// hold more in memory together.
+var atOnce = runtime.GOMAXPROCS(0)
 
 // config is syft's default for images, but for the choice of files and catalogers. SPDX
 // wants the SHA-1 of a file.
@@ -172,9 +191,9 @@ func open(ctx context.Context, req request, lines *json.Decoder) (source.Source,
 		return nil, done, fmt.Errorf("read layers: %w", err)
 	}
 	forget(read)
-	return stereoscopesource.New(read, stereoscopesource.ImageConfig{
+	return shortcuts{stereoscopesource.New(read, stereoscopesource.ImageConfig{
 		Reference: reference, Exclude: source.ExcludeConfig{Paths: req.Options.Exclude},
-	}), done, nil
+	})}, done, nil
 }
 
 // find opens the image in the layout.

@@ -8,10 +8,12 @@ import (
 	"strings"
 
 	"github.com/anchore/syft/syft"
+	"github.com/anchore/syft/syft/file"
 	"github.com/anchore/syft/syft/format/cyclonedxjson"
 	"github.com/anchore/syft/syft/format/github"
 	"github.com/anchore/syft/syft/format/spdxjson"
 	"github.com/anchore/syft/syft/pkg"
+	"github.com/anchore/syft/syft/source"
 	"github.com/spdx/tools-golang/spdx"
 	"github.com/spdx/tools-golang/spdx/v2/common"
 
@@ -24,6 +26,23 @@ const GitHubJSON attest.Format = "github-json"
 // ChildIn is [Child], in a context of syft's.
 func ChildIn(ctx context.Context, in io.Reader, out io.Writer) error {
 	return answer(ctx, func() (context.Context, error) { return ctx, nil }, in, out)
+}
+
+// Resolvers are syft's and ours for the image of a request. The func closes them.
+func Resolvers(ctx context.Context, encoded []byte) (syfts, ours file.Resolver, done func(), err error) {
+	var req request
+	if err := json.Unmarshal(encoded, &req); err != nil {
+		return nil, nil, nil, err
+	}
+	image, done, err := open(ctx, req, json.NewDecoder(strings.NewReader("")))
+	if err != nil {
+		return nil, nil, done, err
+	}
+	ours, err = image.FileResolver(source.SquashedScope)
+	if err != nil {
+		return nil, nil, done, err
+	}
+	return ours.(*resolver).Resolver, ours, done, nil
 }
 
 // SyftsOwn is the document that syft itself makes for the request at its defaults.
