@@ -8,9 +8,11 @@ import (
 	"strings"
 
 	"github.com/anchore/syft/syft/artifact"
+	"github.com/anchore/syft/syft/cpe"
 	"github.com/anchore/syft/syft/file"
 	"github.com/anchore/syft/syft/format/syftjson"
 	"github.com/anchore/syft/syft/format/syftjson/model"
+	"github.com/anchore/syft/syft/pkg"
 	"github.com/anchore/syft/syft/sbom"
 
 	"seal-image/internal/attest"
@@ -36,6 +38,7 @@ func (found *catalogued) encode(req request, format attest.Format) ([]byte, erro
 	if format == attest.SyftJSON {
 		return found.syft()
 	}
+	found = found.withoutGuesses()
 	doc, err := found.spdx(req)
 	if err != nil {
 		return nil, err
@@ -50,6 +53,23 @@ func (found *catalogued) encode(req request, format attest.Format) ([]byte, erro
 	default:
 		return nil, errors.New("unknown format")
 	}
+}
+
+// withoutGuesses has of each package the CPEs that somebody has said of it; if there is none, the
+// likeliest of those that syft made up of its name. The guesses are six for each package, and were a
+// third of a document. Syft's own JSON keeps them.
+func (found *catalogued) withoutGuesses() *catalogued {
+	out := *found.SBOM
+	out.Artifacts.Packages = pkg.NewCollection()
+	for p := range found.Artifacts.Packages.Enumerate() {
+		if said := slices.DeleteFunc(slices.Clone(p.CPEs), func(c cpe.CPE) bool { return c.Source == cpe.GeneratedSource }); len(said) > 0 {
+			p.CPEs = said
+		} else if len(p.CPEs) > 0 {
+			p.CPEs = p.CPEs[:1]
+		}
+		out.Artifacts.Packages.Add(p)
+	}
+	return &catalogued{SBOM: &out, locked: found.locked}
 }
 
 // syft encodes syft's own JSON. Packages that have name, version and place in common are in
