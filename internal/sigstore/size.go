@@ -19,12 +19,18 @@ const (
 	aroundPayload     = 4 << 10 // certificate, signature and the rest of a request
 )
 
+// maxBundle is the size above which nobody reads a bundle back: this action has 64 MiB for one.
+const maxBundle = 63 << 20
+
 // fits refuses what the log would not take, before anything is public.
 func (s *Signer) fits(ctx context.Context, services *services, statements []*attest.Statement) error {
 	for _, st := range statements {
 		// A log of version 1 gets the whole envelope, its payload in base64. Of what is
 		// signed as it is, it gets a hash, and one of version 2 never gets more.
 		size := requestSize(st)
+		if size > maxBundle {
+			return tooLargeToRead(st, size)
+		}
 		if size <= warnPublicRequest || st.IsSimpleSigning() || !services.publicWholeLog() {
 			continue
 		}
@@ -47,6 +53,15 @@ func tooLarge(st *attest.Statement, size int) error {
 		What: fmt.Sprintf("The SBOM of %s is too large for the public transparency log.", st.About.Ref),
 		Why:  fmt.Sprintf("It has %.1f MiB, which makes a request of %.1f MiB; the log refuses more than 4 MiB. Nothing about this image was signed.", mib(len(st.Payload)), mib(size)),
 		Fix:  "Leave files out with `sbom-files: none`. Or sign for newer verifiers alone, in the log of version 2, which gets a hash:\n  signature-format: bundle\n  signing-config: signing_config_rekor_v2.v0.2.json\nOr attach the SBOM without signing it (`attach-sbom: referrer`), or use a Rekor of your own: fulcio-url, rekor-url and trusted-root.",
+	}
+}
+
+func tooLargeToRead(st *attest.Statement, size int) error {
+	return &problem.Problem{
+		Code: problem.SBOMTooLarge,
+		What: fmt.Sprintf("The SBOM of %s is too large to be attached.", st.About.Ref),
+		Why:  fmt.Sprintf("It has %.1f MiB, and %.1f MiB as it is signed; what verifies it reads 64 MiB. Nothing about this image was signed.", mib(len(st.Payload)), mib(size)),
+		Fix:  "Leave files out with `sbom-files: none`, and what nobody has to know with `catalogers` or `exclude`. Or sign without SBOM: `sbom: false`.",
 	}
 }
 

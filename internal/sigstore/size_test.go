@@ -46,6 +46,10 @@ func TestSize(t *testing.T) {
 		"4 MiB":                  {statement: func(t *testing.T) *attest.Statement { return envelopeOf(t, 4*mib-around) }, golden: "size-warning-4"},
 		"above 4 MiB":            {statement: func(t *testing.T) *attest.Statement { return envelopeOf(t, 4*mib-around+4) }, golden: "too-large", refused: true},
 		"above 4 MiB, elsewhere": {statement: func(t *testing.T) *attest.Statement { return envelopeOf(t, 4*mib-around+4) }, elsewhere: true},
+		"above 63 MiB, elsewhere": {
+			statement: func(t *testing.T) *attest.Statement { return envelopeOf(t, 63*mib-around+4) },
+			elsewhere: true, golden: "too-large-to-read", refused: true,
+		},
 		"above 2 MiB, elsewhere": {statement: func(t *testing.T) *attest.Statement { return envelopeOf(t, 2*mib-around+4) }, elsewhere: true},
 		"above 4 MiB, of which the log gets a hash": {statement: func(t *testing.T) *attest.Statement {
 			st := *statements(t, 0)[2]
