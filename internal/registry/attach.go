@@ -22,6 +22,9 @@ func (c *Client) Attach(ctx context.Context, repo name.Repository, planned []*at
 		return err
 	}
 	groups := byImage(planned)
+	if len(groups) == 0 {
+		return nil
+	}
 	for _, g := range groups {
 		if err := s.prepare(ctx, g); err != nil {
 			return c.explainAttach(err, g.about)
@@ -163,20 +166,31 @@ func (s *session) putManifests(ctx context.Context, g *group) error {
 	return nil
 }
 
+// The turns in which tags are written: those of one side by side.
+const (
+	turnIndexes = iota
+	turnLastIndex
+	turnSBOM
+	turnAtt
+	turnSig
+	turnLastSig
+	turns
+)
+
 // makeVisible writes what several writers write: the fallback indexes, then cosign's tags, the
 // signatures last. Of these and of the indexes, those of the last group come after the others:
-// an image of several platforms is not to be signed before they are.
+// an image of several platforms is not to be signed before they are, nor if one of them could not be.
 func (s *session) makeVisible(ctx context.Context, groups []*group) error {
-	var turns [6][]*shared
+	var tags [turns][]*shared
 	for i, g := range groups {
 		last := 0
 		if i == len(groups)-1 {
 			last = 1
 		}
-		tags := s.cosignTags(g)
-		turns[2] = append(turns[2], tags[attest.FormTag]...)
-		turns[3] = append(turns[3], tags[attest.FormAtt]...)
-		turns[4+last] = append(turns[4+last], tags[attest.FormSig]...)
+		own := s.cosignTags(g)
+		tags[turnSBOM] = append(tags[turnSBOM], own[attest.FormTag]...)
+		tags[turnAtt] = append(tags[turnAtt], own[attest.FormAtt]...)
+		tags[turnSig+last] = append(tags[turnSig+last], own[attest.FormSig]...)
 		if len(g.manifests) == 0 {
 			continue
 		}
@@ -185,10 +199,10 @@ func (s *session) makeVisible(ctx context.Context, groups []*group) error {
 			return err
 		}
 		if !api {
-			turns[last] = append(turns[last], s.fallbackTag(g))
+			tags[turnIndexes+last] = append(tags[turnIndexes+last], s.fallbackTag(g))
 		}
 	}
-	return s.converge(ctx, turns[:])
+	return s.converge(ctx, tags[:])
 }
 
 // explainShared explains why tags could not be written. A refusal of cosign's tags counts

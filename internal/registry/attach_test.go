@@ -13,6 +13,7 @@ import (
 
 	"seal-image/internal/attest"
 	"seal-image/internal/golden"
+	"seal-image/internal/problem"
 )
 
 // legs are registries with and without the referrers API.
@@ -92,6 +93,31 @@ func bundleAnnotations(a *attest.Attachment) map[string]string {
 		"dev.sigstore.bundle.predicateType": a.Bundle.Statement.PredicateType,
 		"org.opencontainers.image.created":  "2026-09-01T12:30:00Z",
 	}
+}
+
+// An index is not signed where that of its platform could not be stored.
+func TestAttachIndexAfterItsPlatforms(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		network := inProcess{memory(true)}
+		idx := push(t, network, repository+":v1", index(entry(t, "linux/amd64"), entry(t, "linux/arm64")))
+		platform := push(t, network, repository+":amd64", image(t, "linux/amd64", "linux/amd64"))
+		full := inProcess{before(network.handler, func(w http.ResponseWriter, req *http.Request) bool {
+			if !is(req, http.MethodPut, fallbackTag(platform)+".sig") {
+				return false
+			}
+			refuse(w, http.StatusForbidden, "DENIED", "the tag is immutable")
+			return true
+		})}
+		planned := []*attest.Attachment{tagged(platform, "c2lnbmF0dXJl"), tagged(idx, "c2lnbmF0dXJl")}
+		err := client(full).Attach(t.Context(), idx.Ref.Context(), planned)
+		if problem.From(err).Code != problem.TagsRefused {
+			t.Errorf("it ended with %v", err)
+		}
+		if diff := cmp.Diff([]string{"sig: planned", "sig: planned"}, states(planned)); diff != "" {
+			t.Errorf("states (-want +got):\n%s", diff)
+		}
+	})
 }
 
 // Nothing can be seen before everything is there that can be: the blobs and manifests of

@@ -88,7 +88,10 @@ func (s *session) converge(ctx context.Context, turns [][]*shared) error {
 // round merges into each tag once, and returns whether it wrote, and how long the slowest
 // tag took from its read to its write.
 func (s *session) round(ctx context.Context, turns [][]*shared) (wrote bool, slowest time.Duration) {
-	for _, tags := range turns {
+	for i, tags := range turns {
+		if (i == turnLastIndex || i == turnLastSig) && !settled(turns[i-1]) {
+			continue
+		}
 		written := make([]bool, len(tags))
 		_ = atOnce(len(tags), func(i int) error { // errors stay with their tags
 			if t := tags[i]; t.err == nil {
@@ -103,6 +106,13 @@ func (s *session) round(ctx context.Context, turns [][]*shared) (wrote bool, slo
 		}
 	}
 	return wrote, slowest
+}
+
+// settled reports whether all tags are known to be written.
+func settled(tags []*shared) bool {
+	return !slices.ContainsFunc(tags, func(t *shared) bool {
+		return t.err != nil || slices.ContainsFunc(t.unsure, func(a *attest.Attachment) bool { return a.State == attest.Planned })
+	})
 }
 
 // mergeInto adds to one tag what it lacks, and reports whether it had to.

@@ -7,6 +7,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
@@ -228,13 +229,15 @@ func TestFindNothing(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				inner := memory(false)
 				m := push(t, inProcess{inner}, repository+":v1", image(t, "linux/amd64", "x"))
-				absent := true
+				var there atomic.Bool
 				network := inProcess{before(inner, func(w http.ResponseWriter, req *http.Request) bool {
-					refused := absent && !isWrite(req) && strings.Contains(req.URL.Path, "/manifests/sha256-")
+					refused := !there.Load() && !isWrite(req) && strings.Contains(req.URL.Path, "/manifests/sha256-")
 					if refused {
 						refuse(w, status, "NO", "not here")
 					}
-					absent = absent && !is(req, http.MethodPut, ".sig")
+					if is(req, http.MethodPut, ".sig") {
+						there.Store(true)
+					}
 					return refused
 				})}
 				if got := find(t, network, m, attest.FormBundle, attest.FormSig, attest.FormAtt); len(got) > 0 {

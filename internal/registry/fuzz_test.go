@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -68,15 +69,15 @@ func FuzzAnswers(f *testing.F) {
 // answer has one image resolved, downloaded, searched and signed.
 func answer(t *testing.T, q struct{ method, path string }, always bool, hostile func(http.ResponseWriter)) {
 	t.Helper()
-	inner, img, armed := memory(true), image(t, "linux/amd64", "x"), false
+	inner, img := memory(true), image(t, "linux/amd64", "x")
+	var armed atomic.Bool
 	m := push(t, inProcess{inner}, repository+":v1", img)
 	elsewhere := httptest.NewRecorder()
 	handler := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		if req.Host != host && req.Header.Get("Authorization") != "" && !strings.Contains(req.URL.Path, "token") && req.URL.Query().Get("scope") == "" {
 			elsewhere.Body.WriteString(req.Host + req.URL.Path)
 		}
-		if armed && req.Method == q.method && strings.Contains(req.URL.Path, q.path) {
-			armed = always
+		if req.Method == q.method && strings.Contains(req.URL.Path, q.path) && armed.CompareAndSwap(true, always) {
 			hostile(w)
 			return
 		}
@@ -89,7 +90,7 @@ func answer(t *testing.T, q struct{ method, path string }, always bool, hostile 
 	c := registry.New(registry.Options{Transport: retrying(inProcess{handler}), Logins: map[string]registry.Login{
 		host: {Username: "alice", Password: secret.New("hunter2-hunter2")},
 	}})
-	armed = true
+	armed.Store(true)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 	defer cancel()
 	subject, err := c.Resolve(ctx, reference(t, repository+":v1"), m.Digest(), nil)

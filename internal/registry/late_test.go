@@ -3,6 +3,7 @@ package registry_test
 import (
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -68,7 +69,10 @@ func TestLate(t *testing.T) {
 // spoiled answers the first times requests that have the method and a part of the path with
 // answer, and leaves the rest to a registry.
 func spoiled(times int, method, part string, answer http.HandlerFunc) http.Handler {
+	var mu sync.Mutex
 	return before(memory(true), func(w http.ResponseWriter, req *http.Request) bool {
+		mu.Lock()
+		defer mu.Unlock()
 		if req.Method != method || !strings.Contains(req.URL.Path, part) || times == 0 {
 			return false
 		}
