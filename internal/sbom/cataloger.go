@@ -29,7 +29,7 @@ const nobody = 65532
 // Cataloger makes documents, those about an image by a child. Its fields are set once,
 // before use.
 type Cataloger struct {
-	Program string    // executable to start with the argument "catalog"; usually /proc/self/exe
+	Program string    // executable to start with the argument "unpack" or "catalog"; usually /proc/self/exe
 	Name    string    // argument 0 of the child
 	TempDir string    // folder for the child's TMPDIR; every parent folder is traversable by others
 	Version string    // of seal-image, for the document
@@ -54,7 +54,7 @@ func (c *Cataloger) origin() origin {
 
 // Catalog implements [attest.Cataloger].
 func (c *Cataloger) Catalog(ctx context.Context, dir string, img attest.Image, arrivals *attest.Arrivals) (*attest.SBOM, error) {
-	defer func() { c.layers.discard(dir, arrivals.Release(img.Digest())) }()
+	defer func() { c.layers.discard(arrivals.Release(img.Digest())) }()
 	layers, err := arrivals.Of(ctx, img.Digest())
 	if err != nil {
 		return nil, err
@@ -63,7 +63,7 @@ func (c *Cataloger) Catalog(ctx context.Context, dir string, img attest.Image, a
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(child.tmp)
+	defer child.forget()
 	if err := share(dir); err != nil { // what is new in it
 		child.end()
 		return nil, err
@@ -76,6 +76,9 @@ func (c *Cataloger) Catalog(ctx context.Context, dir string, img attest.Image, a
 		},
 	}
 	of.contents, of.mine = c.layers.claim(layers)
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	go of.limit(ctx, stop, c.Limits.Time)
 	doc := &attest.SBOM{Image: img}
 	group, ctx := errgroup.WithContext(ctx) // a child that fails ends the other
 	group.Go(func() error { return c.unpack(ctx, of) })
@@ -97,13 +100,29 @@ type work struct {
 	child    *process // that catalogs
 }
 
+// limit stops what takes too long. Its time begins when there is no layer to wait for.
+func (img *work) limit(ctx context.Context, stop context.CancelCauseFunc, limit time.Duration) {
+	for _, layer := range img.layers {
+		if img.arrivals.Wait(ctx, layer) != nil {
+			return
+		}
+	}
+	late := time.NewTimer(limit)
+	defer late.Stop()
+	select {
+	case <-late.C:
+		stop(errTooSlow)
+	case <-ctx.Done():
+	}
+}
+
 // list has a child make the documents.
 func (c *Cataloger) list(ctx context.Context, img *work) (packages int, documents []attest.Document, err error) {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	go c.Limits.watchUnpacked(ctx, img.child.tmp, img.request.Layout, stop)
 	var answer [][]byte
-	tell := func(in io.WriteCloser) { c.tell(ctx, stop, img, in) }
+	tell := func(ctx context.Context, in io.WriteCloser) { c.tell(ctx, stop, img, in) }
 	err = c.finish(ctx, stop, img.child, tell, func(out *bufio.Reader) (err error) {
 		packages, answer, err = readAnswer(out, len(c.Options.Formats))
 		return err
@@ -169,6 +188,9 @@ func share(dir string) error {
 	return fs.WalkDir(root.FS(), ".", func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
+		}
+		if path == contentsFolder { // see makeContents
+			return fs.SkipDir
 		}
 		mode := fs.FileMode(0o640)
 		if entry.IsDir() {

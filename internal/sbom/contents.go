@@ -83,7 +83,7 @@ func (c *contents) have(l unpackedLayer) error {
 		if says := c.diffIDs[i]; l.Content != says {
 			return otherContent(l.Content.String(), says)
 		}
-		if err := cmp.Or(c.taken.add(d.Size, l.Bytes), c.taken.addEntries(l.Entries)); err != nil {
+		if err := cmp.Or(c.taken.add(l.Packed, l.Bytes), c.taken.addEntries(l.Entries)); err != nil {
 			return err
 		}
 		close(c.there[i])

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"syscall"
 
 	"seal-image/internal/attest"
 	"seal-image/internal/problem"
@@ -41,7 +42,7 @@ func (c *Cataloger) explain(ctx context.Context, img attest.Image, err error) er
 	case killed(err) && cause == nil:
 		p.Why = "The cataloger was killed; most often it needs more memory than the runner has."
 		p.Fix = "Use a runner with more memory, or " + without
-	case isA[diskError](cause), says(err, "no space left on device"):
+	case isA[diskError](cause), says(err, "no space left on device"), errors.Is(err, syscall.ENOSPC):
 		p.Why = "The disk with the runner's temporary folder is full. Layers are unpacked there, and archives in them."
 		p.Fix = "Free space in a step before, use a runner with a larger disk, or " + without
 	case isUnpacked:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"sync"
 )
 
@@ -55,16 +56,31 @@ func (c *Cataloger) startCatalog(ctx context.Context, dir string) (*process, err
 		_ = os.RemoveAll(tmp)
 		return nil, err
 	}
-	child, err := c.start(ctx, "catalog", nobody, tmp, dir)
+	// Opened before the child is there, which may put something else in its place.
+	contents, err := os.OpenRoot(filepath.Join(tmp, layersFolder))
 	if err != nil {
 		_ = os.RemoveAll(tmp)
+		return nil, err
 	}
-	return child, err
+	child, err := c.start(ctx, "catalog", nobody, tmp, dir)
+	if err != nil {
+		_ = contents.Close()
+		_ = os.RemoveAll(tmp)
+		return nil, err
+	}
+	child.contents = contents
+	return child, nil
 }
 
 // end ends a child that nobody needs.
 func (p *process) end() {
 	_ = killGroup(p.cmd)
 	_ = p.cmd.Wait()
+	p.forget()
+}
+
+// forget removes what a child leaves behind that catalogs.
+func (p *process) forget() {
+	_ = p.contents.Close()
 	_ = os.RemoveAll(p.tmp)
 }

@@ -2,6 +2,7 @@ package sbom
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,7 +14,6 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
-	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"golang.org/x/sync/errgroup"
@@ -37,15 +37,26 @@ type content struct {
 	once     sync.Once
 	known    chan struct{} // closed when the rest is set
 	unpacked unpackedLayer
+	file     string // that has it
 	err      error
 }
 
 // set says what is in the layer, or why that is not known. The first word counts.
-func (c *content) set(unpacked unpackedLayer, err error) {
+func (c *content) set(unpacked unpackedLayer, file string, err error) {
 	c.once.Do(func() {
-		c.unpacked, c.err = unpacked, err
+		c.unpacked, c.file, c.err = unpacked, file, err
 		close(c.known)
 	})
+}
+
+// failed reports whether it is known that nobody has unpacked the layer.
+func (c *content) failed() bool {
+	select {
+	case <-c.known:
+		return c.err != nil
+	default:
+		return false
+	}
 }
 
 // claim returns the contents of layers, and those layers that nobody else unpacks.
@@ -57,7 +68,7 @@ func (l *layers) claim(wanted []v1.Hash) (all map[v1.Hash]*content, mine []v1.Ha
 	}
 	all = map[v1.Hash]*content{}
 	for _, layer := range wanted {
-		if l.all[layer] == nil {
+		if before := l.all[layer]; before == nil || before.failed() {
 			l.all[layer] = &content{known: make(chan struct{})}
 			mine = append(mine, layer)
 		}
@@ -67,14 +78,18 @@ func (l *layers) claim(wanted []v1.Hash) (all map[v1.Hash]*content, mine []v1.Ha
 }
 
 // discard removes what is unpacked of layers.
-func (l *layers) discard(dir string, unused []v1.Hash) {
+func (l *layers) discard(unused []v1.Hash) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, layer := range unused {
+		if c := l.all[layer]; c != nil && c.file != "" {
+			_ = os.Remove(c.file) // else it goes with the layout
+		}
 		delete(l.all, layer)
-		_ = os.Remove(filepath.Join(dir, contentsFolder, layer.Hex)) // else it goes with the layout
 	}
 }
+
+var errNotUnpacked = errors.New("the child has not unpacked a layer")
 
 // unpack has the layers of an image unpacked as they arrive, each once for all images.
 func (c *Cataloger) unpack(ctx context.Context, img *work) error {
@@ -83,7 +98,7 @@ func (c *Cataloger) unpack(ctx context.Context, img *work) error {
 	}
 	err := c.unpackMine(ctx, img)
 	for _, layer := range img.mine {
-		img.contents[layer].set(unpackedLayer{}, err)
+		img.contents[layer].set(unpackedLayer{}, "", cmp.Or(err, errNotUnpacked))
 	}
 	return err
 }
@@ -94,26 +109,28 @@ func (c *Cataloger) unpackMine(ctx context.Context, img *work) error {
 	defer stop(nil)
 	tmp, err := makeContents(img.request.Layout)
 	if err != nil {
-		return err
+		return c.explain(ctx, img.Image, err)
 	}
 	child, err := c.start(ctx, "unpack", unpacker, tmp, img.request.Layout)
 	if err != nil {
-		return err
+		return c.explain(ctx, img.Image, err)
 	}
-	left := len(img.mine)
-	announce := func(in io.WriteCloser) { c.announce(ctx, stop, img, in) }
+	left := maps.Clone(img.contents)
+	maps.DeleteFunc(left, func(layer v1.Hash, _ *content) bool { return !slices.Contains(img.mine, layer) })
+	announce := func(ctx context.Context, in io.WriteCloser) { c.announce(ctx, stop, img, in) }
 	err = c.finish(ctx, stop, child, announce, func(out *bufio.Reader) error {
 		return readUnpacked(out, func(l unpackedLayer) error {
-			if !slices.Contains(img.mine, l.Layer) {
+			content := left[l.Layer]
+			if content == nil {
 				return fmt.Errorf("the child has unpacked %s, which nobody asked for", l.Layer)
 			}
-			left--
-			img.contents[l.Layer].set(l, nil)
+			delete(left, l.Layer)
+			content.set(l, filepath.Join(tmp, l.Layer.Hex), nil)
 			return nil
 		})
 	})
-	if err == nil && left > 0 {
-		err = fmt.Errorf("the child has not unpacked %d layers", left)
+	if err == nil && len(left) > 0 {
+		err = errNotUnpacked
 	}
 	if err != nil {
 		return c.explain(ctx, img.Image, err)
@@ -121,24 +138,29 @@ func (c *Cataloger) unpackMine(ctx context.Context, img *work) error {
 	return nil
 }
 
-// makeContents makes the folder for contents, which the child may write to.
+// makeContents makes a folder for contents that the child may write to. No other child may, as
+// far as the kernel holds them to their folders.
 func makeContents(layout string) (dir string, err error) {
-	dir = filepath.Join(layout, contentsFolder)
-	if err := os.Mkdir(dir, 0o750); err != nil && !errors.Is(err, fs.ErrExist) {
+	all := filepath.Join(layout, contentsFolder)
+	if err := os.Mkdir(all, 0o750); err != nil && !errors.Is(err, fs.ErrExist) {
+		return "", fmt.Errorf("make folder for layers: %w", err)
+	}
+	dir, err = os.MkdirTemp(all, "unpack-")
+	if err != nil {
 		return "", fmt.Errorf("make folder for layers: %w", err)
 	}
 	if os.Geteuid() != 0 {
 		return dir, nil
 	}
-	if err := os.Chown(dir, unpacker, nobody); err != nil {
+	err = errors.Join(os.Chown(all, -1, nobody), os.Chown(dir, unpacker, nobody), os.Chmod(dir, 0o750)) //nolint:gosec // for the child that catalogs
+	if err != nil {
 		return "", fmt.Errorf("give folder to the child: %w", err)
 	}
 	return dir, share(layout)
 }
 
-// feed writes a request, and for each layer a line when it is there. The time of the child
-// begins when there is nothing more to wait for.
-func (c *Cataloger) feed(ctx context.Context, stop context.CancelCauseFunc, in io.WriteCloser, req request, layers []v1.Hash, next func(context.Context, v1.Hash) (line any, err error)) {
+// feed writes a request, and for each layer a line when it is there.
+func feed(ctx context.Context, stop context.CancelCauseFunc, in io.WriteCloser, req request, layers []v1.Hash, next func(context.Context, v1.Hash) (line any, err error)) {
 	out := json.NewEncoder(in)
 	if out.Encode(req) != nil {
 		return // it has ended, and says why
@@ -161,13 +183,12 @@ func (c *Cataloger) feed(ctx context.Context, stop context.CancelCauseFunc, in i
 		stop(err) // and in stays open: it is not the end
 		return
 	}
-	time.AfterFunc(c.Limits.Time, func() { stop(errTooSlow) })
 	_ = in.Close()
 }
 
 // announce tells the child that unpacks of layers that have arrived.
 func (c *Cataloger) announce(ctx context.Context, stop context.CancelCauseFunc, img *work, in io.WriteCloser) {
-	c.feed(ctx, stop, in, img.request, img.mine, func(ctx context.Context, layer v1.Hash) (any, error) {
+	feed(ctx, stop, in, img.request, img.mine, func(ctx context.Context, layer v1.Hash) (any, error) {
 		if err := img.arrivals.Wait(ctx, layer); err != nil {
 			return nil, err
 		}
@@ -178,7 +199,7 @@ func (c *Cataloger) announce(ctx context.Context, stop context.CancelCauseFunc, 
 // tell tells the child that catalogs of layers that are unpacked, and links them to where
 // stereoscope looks before it unpacks a layer itself.
 func (c *Cataloger) tell(ctx context.Context, stop context.CancelCauseFunc, img *work, in io.WriteCloser) {
-	c.feed(ctx, stop, in, img.request, slices.Collect(maps.Keys(img.contents)), func(ctx context.Context, layer v1.Hash) (any, error) {
+	feed(ctx, stop, in, img.request, slices.Collect(maps.Keys(img.contents)), func(ctx context.Context, layer v1.Hash) (any, error) {
 		content := img.contents[layer]
 		select {
 		case <-content.known:
@@ -188,19 +209,18 @@ func (c *Cataloger) tell(ctx context.Context, stop context.CancelCauseFunc, img 
 		if content.err != nil {
 			return nil, content.err
 		}
-		return content.unpacked, img.link(content.unpacked)
+		return content.unpacked, img.link(content.unpacked, content.file)
 	})
 }
 
 // link links the content of a layer to its places in the image.
-func (img *work) link(l unpackedLayer) error {
+func (img *work) link(l unpackedLayer, file string) error {
 	for i, layer := range img.layers {
 		if layer != l.Layer {
 			continue
 		}
 		name := fmt.Sprintf("%d-%s-%s", i, l.Content.Algorithm, l.Content.Hex)
-		err := os.Symlink(filepath.Join(img.request.Layout, contentsFolder, layer.Hex), filepath.Join(img.request.Contents, name))
-		if err != nil {
+		if err := img.child.contents.Symlink(file, name); err != nil {
 			return fmt.Errorf("link layer: %w", err)
 		}
 	}

@@ -3,7 +3,6 @@ package sbom_test
 import (
 	"context"
 	"errors"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -30,6 +29,11 @@ func layersIn(t *testing.T, dir string, images ...v1.Hash) (out [][]v1.Hash) {
 		out = append(out, layers)
 	}
 	return out
+}
+
+// unpackedIn are the files with contents of layers.
+func unpackedIn(dir string) []string {
+	return must(filepath.Glob(filepath.Join(dir, "contents", "*", "*")))
 }
 
 // Children are at work before all layers are there, and what two images have in common is
@@ -64,16 +68,15 @@ func TestCatalogWhileDownloading(t *testing.T) {
 	if got := <-outcomes[first]; got.err != nil || got.packages != len(lines(t, alpine)) {
 		t.Fatalf("the first image ended with %+v", got)
 	}
-	contents := filepath.Join(dir, "contents")
-	if _, err := os.Stat(filepath.Join(contents, common.Hex)); err != nil {
-		t.Errorf("what the second image needs is not kept: %v", err)
+	if kept := unpackedIn(dir); len(kept) < 1 || filepath.Base(kept[0]) != common.Hex {
+		t.Errorf("what the second image needs is not kept: %q", kept)
 	}
 	arrivals.Arrive(own)
 	if got := <-outcomes[second]; got.err != nil || got.packages != len(lines(t, alpine, "testdata/node")) {
 		t.Fatalf("the second image ended with %+v", got)
 	}
-	if left := must(os.ReadDir(contents)); len(left) > 0 {
-		t.Errorf("%d contents are left", len(left))
+	if left := unpackedIn(dir); len(left) > 0 {
+		t.Errorf("%q are left", left)
 	}
 }
 
@@ -104,6 +107,30 @@ func TestCatalogEndsTogether(t *testing.T) {
 			t.Errorf("it ended with %v, want %v", err, cause)
 		}
 	})
+}
+
+// A layer that could not be unpacked for one image is tried again for the next, also where a
+// third one, which was never begun, has it too.
+func TestCatalogAfterFailure(t *testing.T) {
+	t.Parallel()
+	work := workDir(t)
+	dir := filepath.Join(work, "layout")
+	image, other := layoutOf(t, dir, alpine), layoutOf(t, dir, alpine, "testdata/node")
+	cat := cataloger(work)
+
+	broken := attest.NewArrivals()
+	for i, layers := range layersIn(t, dir, image, other) {
+		broken.Expect([]v1.Hash{image, other}[i], layers)
+	}
+	ctx, stop := context.WithCancelCause(t.Context())
+	time.AfterFunc(300*time.Millisecond, func() { stop(errors.New("the download failed")) })
+	if _, err := cat.Catalog(ctx, dir, imageOf(t, "acme/app", image), broken); err == nil {
+		t.Fatal("it was cataloged without its layer")
+	}
+	got, err := catalogs(t.Context(), cat, dir, imageOf(t, "acme/again", image))
+	if err != nil || got.Packages != len(lines(t, alpine)) {
+		t.Errorf("then it ended with %v", err)
+	}
 }
 
 // What one image says of the content of a layer does not hold for another, and a layer counts

@@ -15,24 +15,31 @@ import (
 
 // Limits bound what a child takes.
 type Limits struct {
-	Time     time.Duration // for one image
+	Time     time.Duration // for one image, from when all of its layers are there
 	Memory   uint64        // bytes; 0: a share of what the machine or the container has
 	FreeDisk uint64        // bytes that must stay free where TMPDIR is; 0: 256 MiB
 	Unpacked uint64        // bytes that archives in the image may unpack to; 0: 4 GiB and 20 times its size
 }
 
-// memory is the number of bytes of a child; 0 where it cannot be known. Two work at a time, and
-// the parent and the page cache live too.
+// memory is the number of bytes of a child; 0 where it cannot be known. Two that catalog and two
+// that unpack work at a time, and the parent and the page cache live too.
 func (l Limits) memory() uint64 {
 	if l.Memory > 0 {
 		return l.Memory
 	}
-	const share = 0.45
+	const share = 0.4
 	limit, err := memlimit.ApplyRatio(memlimit.ApplyFallback(memlimit.FromCgroup, memlimit.FromSystem), share)()
 	if err != nil {
 		return 0
 	}
 	return limit
+}
+
+// toUnpack are the limits of a child that unpacks. It has windows of compressed layers and no
+// more.
+func (l Limits) toUnpack() Limits {
+	l.Memory = l.memory() / 4
+	return l
 }
 
 // heap is from where on the child's runtime collects garbage as hard as it can.

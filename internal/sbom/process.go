@@ -22,6 +22,9 @@ type process struct {
 	out  io.ReadCloser
 	said *words
 	tmp  string // its TMPDIR
+
+	limits   Limits
+	contents *os.Root // of one that catalogs, the folder for contents of layers
 }
 
 // start starts a child, which ends with ctx. does is its argument; its working folder is the
@@ -30,14 +33,18 @@ func (c *Cataloger) start(ctx context.Context, does string, user uint32, tmp, la
 	cmd := exec.CommandContext(ctx, c.Program) //nolint:gosec // this executable, set in main
 	cmd.Args = []string{c.Name, does}
 	cmd.Dir = layout
-	cmd.Env = c.Limits.environment(tmp)
+	limits := c.Limits
+	if does == "unpack" {
+		limits = limits.toUnpack()
+	}
+	cmd.Env = limits.environment(tmp)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if os.Geteuid() == 0 {
 		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: user, Gid: nobody}
 	}
 	cmd.Cancel = func() error { return killGroup(cmd) }
 	cmd.WaitDelay = 5 * time.Second
-	p = &process{cmd: cmd, tmp: tmp, said: &words{}}
+	p = &process{cmd: cmd, tmp: tmp, limits: limits, said: &words{}}
 	cmd.Stderr = p.said
 	if p.in, err = cmd.StdinPipe(); err != nil {
 		return nil, err
@@ -54,11 +61,12 @@ func (c *Cataloger) start(ctx context.Context, does string, user uint32, tmp, la
 // finish watches a child, which reads what write writes, and reads its answer by read, but for
 // the first line. It ends the child when ctx is done, which stop makes so when the child takes
 // too much.
-func (c *Cataloger) finish(ctx context.Context, stop context.CancelCauseFunc, p *process, write func(io.WriteCloser), read func(*bufio.Reader) error) error {
-	go write(p.in)
+func (c *Cataloger) finish(ctx context.Context, stop context.CancelCauseFunc, p *process, write func(context.Context, io.WriteCloser), read func(*bufio.Reader) error) error {
 	watched, unwatch := context.WithCancel(ctx)
-	defer unwatch()
-	go c.Limits.watch(watched, p.cmd.Process.Pid, p.tmp, stop)
+	written := make(chan struct{})
+	go func() { defer close(written); write(watched, p.in) }()
+	defer func() { unwatch(); <-written }()
+	go p.limits.watch(watched, p.cmd.Process.Pid, p.tmp, stop)
 	// A process that the child left behind may hold the pipe open.
 	release := context.AfterFunc(ctx, func() { _ = killGroup(p.cmd); _ = p.out.Close() })
 	defer release()

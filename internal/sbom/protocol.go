@@ -62,6 +62,7 @@ func readConfined(in *bufio.Reader) (string, error) {
 type unpackedLayer struct {
 	Layer   v1.Hash `json:"layer"`
 	Content v1.Hash `json:"content"` // which the config of the image calls its diff id
+	Packed  int64   `json:"packed"`  // bytes of the layer
 	Bytes   int64   `json:"bytes"`   // of the content
 	Entries int64   `json:"entries"` // of the archive that it is
 }

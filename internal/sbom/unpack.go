@@ -96,7 +96,7 @@ func unpack(img bounded, digest v1.Hash) (done unpackedLayer, err error) {
 	if _, err := io.CopyBuffer(struct{ io.Writer }{to}, from, make([]byte, 1<<18)); err != nil {
 		return done, err
 	}
-	return unpackedLayer{Layer: from.digest, Content: layer.diffID, Bytes: from.out, Entries: from.entries.count}, to.Close()
+	return unpackedLayer{Layer: from.digest, Content: layer.diffID, Packed: from.in, Bytes: from.out, Entries: from.entries.count}, to.Close()
 }
 
 func (b bounded) layer(digest v1.Hash) (boundedLayer, error) {
