@@ -166,10 +166,10 @@ func feed(ctx context.Context, stop context.CancelCauseFunc, in io.WriteCloser, 
 		return // it has ended, and says why
 	}
 	var mu sync.Mutex
-	group, ctx := errgroup.WithContext(ctx)
+	group, waiting := errgroup.WithContext(ctx)
 	for _, layer := range layers {
 		group.Go(func() error {
-			line, err := next(ctx, layer)
+			line, err := next(waiting, layer)
 			if err != nil {
 				return err
 			}
@@ -179,11 +179,12 @@ func feed(ctx context.Context, stop context.CancelCauseFunc, in io.WriteCloser, 
 			return nil
 		})
 	}
-	if err := group.Wait(); err != nil {
+	switch err := group.Wait(); {
+	case err == nil:
+		_ = in.Close()
+	case ctx.Err() == nil: // else the child has ended, and says why
 		stop(err) // and in stays open: it is not the end
-		return
 	}
-	_ = in.Close()
 }
 
 // announce tells the child that unpacks of layers that have arrived.

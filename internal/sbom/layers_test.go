@@ -93,6 +93,19 @@ func TestCatalogEndsTogether(t *testing.T) {
 			t.Errorf("it ended with %v", err)
 		}
 	})
+	t.Run("refused by both", func(t *testing.T) {
+		t.Parallel()
+		work := workDir(t)
+		dir := filepath.Join(work, "layout")
+		content := tarFile(t, "file", 0)
+		image, _ := oddLayout(t, dir, 0, 0, odd{blob: content, content: content})
+		for range 5 {
+			_, err := catalogs(t.Context(), cataloger(work), dir, imageOf(t, "acme/app", image))
+			if p := problem.From(err); p.Code != problem.SBOMFailed || !strings.Contains(p.Why, "and the config 0") {
+				t.Errorf("it ended with %v", err)
+			}
+		}
+	})
 	t.Run("cancelled", func(t *testing.T) {
 		t.Parallel()
 		work := workDir(t)
