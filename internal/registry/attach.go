@@ -187,10 +187,9 @@ func (s *session) makeVisible(ctx context.Context, groups []*group) error {
 		if i == len(groups)-1 {
 			last = 1
 		}
-		own := s.cosignTags(g)
-		tags[turnSBOM] = append(tags[turnSBOM], own[attest.FormTag]...)
-		tags[turnAtt] = append(tags[turnAtt], own[attest.FormAtt]...)
-		tags[turnSig+last] = append(tags[turnSig+last], own[attest.FormSig]...)
+		tags[turnSBOM] = append(tags[turnSBOM], s.cosignTags(g, attest.FormTag)...)
+		tags[turnAtt] = append(tags[turnAtt], s.cosignTags(g, attest.FormAtt)...)
+		tags[turnSig+last] = append(tags[turnSig+last], s.cosignTags(g, attest.FormSig)...)
 		if len(g.manifests) == 0 {
 			continue
 		}

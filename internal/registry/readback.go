@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -37,13 +38,13 @@ func (c *Client) ReadBack(ctx context.Context, repo name.Repository, attachments
 	if err != nil {
 		return nil, err
 	}
-	out := make([]attest.Stored, len(attachments))
+	all := map[*attest.Attachment]attest.Stored{}
 	for _, of := range found {
-		for i, a := range attachments {
-			if stored, ok := of[a]; ok {
-				out[i] = stored
-			}
-		}
+		maps.Copy(all, of)
+	}
+	out := make([]attest.Stored, len(attachments))
+	for i, a := range attachments {
+		out[i] = all[a]
 	}
 	return out, nil
 }

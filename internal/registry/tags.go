@@ -27,25 +27,21 @@ func cosignTag(m attest.Manifest, form attest.Form) string { return fallbackName
 // maxLayers is how many layers cosign reads under a tag.
 const maxLayers = 1000
 
-// cosignTags are the tags that the group's attachments go to: one for each form, if any.
-func (s *session) cosignTags(g *group) map[attest.Form][]*shared {
-	out := map[attest.Form][]*shared{}
-	for _, form := range tagForms {
-		made := g.under(form)
-		if len(made) == 0 {
-			continue
-		}
-		tag := cosignTag(g.about, form)
-		merge := func(ctx context.Context) (*tagged, error) { return s.addLayers(ctx, tag, made) }
-		if form == attest.FormTag {
-			merge = s.replaceOnce(tag, made[0])
-		}
-		out[form] = []*shared{{
-			about: g.about, tag: tag, made: made, merge: merge,
-			refused: func(err error) error { return tagRefused(g.about, tag, err) },
-		}}
+// cosignTags are the tags of a form that the group's attachments go to: one, or none.
+func (s *session) cosignTags(g *group, form attest.Form) []*shared {
+	made := g.under(form)
+	if len(made) == 0 {
+		return nil
 	}
-	return out
+	tag := cosignTag(g.about, form)
+	merge := func(ctx context.Context) (*tagged, error) { return s.addLayers(ctx, tag, made) }
+	if form == attest.FormTag {
+		merge = s.replaceOnce(tag, made[0])
+	}
+	return []*shared{{
+		about: g.about, tag: tag, made: made, merge: merge,
+		refused: func(err error) error { return tagRefused(g.about, tag, err) },
+	}}
 }
 
 // addLayers appends to the manifest under a tag the layers that it lacks. Layers of others
