@@ -48,15 +48,12 @@ func (p *Pipeline) catalogImages(ctx context.Context, req Request, subject *Subj
 	}
 	Advance(ctx, Platforms, 0, int64(len(wanted)))
 	arrivals := NewArrivals()
-	download := !req.Provided && len(wanted) > 0
-	if download {
-		p.Cataloger.Warm(ctx, p.LayoutDir, min(maxCatalogs, len(wanted)))
+	group, both := errgroup.WithContext(ctx)
+	if !req.Provided && len(wanted) > 0 {
+		p.Cataloger.Warm(ctx, p.LayoutDir, min(maxCatalogs, len(wanted))) // also for the next subject
+		group.Go(func() error { return p.download(both, subject, wanted, arrivals) })
 	}
-	group, ctx := errgroup.WithContext(ctx)
-	if download {
-		group.Go(func() error { return p.download(ctx, subject, wanted, arrivals) })
-	}
-	group.Go(func() error { return p.catalogInTurn(ctx, req, subject.Images, sboms, arrivals) })
+	group.Go(func() error { return p.catalogInTurn(both, req, subject.Images, sboms, arrivals) })
 	return sboms, group.Wait()
 }
 
