@@ -59,15 +59,14 @@ func (c *Cataloger) Catalog(ctx context.Context, dir string, img attest.Image, a
 	if err != nil {
 		return nil, err
 	}
+	if err := share(dir); err != nil {
+		return nil, err
+	}
 	child, err := c.take(ctx, dir)
 	if err != nil {
 		return nil, err
 	}
 	defer child.forget()
-	if err := share(dir); err != nil { // what is new in it
-		child.end()
-		return nil, err
-	}
 	of := &work{
 		Image: img, layers: layers, arrivals: arrivals, child: child,
 		request: request{
@@ -148,8 +147,8 @@ func (c *Cataloger) documents(answer [][]byte) ([]attest.Document, error) {
 	return documents, nil
 }
 
-// prepare makes the child's TMPDIR and lets its user read the layout.
-func (c *Cataloger) prepare(dir string) (tmp string, err error) {
+// prepare makes the child's TMPDIR.
+func (c *Cataloger) prepare() (tmp string, err error) {
 	tmp, err = os.MkdirTemp(c.TempDir, "catalog-")
 	if err != nil {
 		return "", fmt.Errorf("make TMPDIR: %w", err)
@@ -164,7 +163,7 @@ func (c *Cataloger) prepare(dir string) (tmp string, err error) {
 	if err := errors.Join(os.Chown(contents, nobody, nobody), os.Chown(tmp, nobody, nobody)); err != nil {
 		return tmp, fmt.Errorf("give TMPDIR to the child: %w", err)
 	}
-	return tmp, share(dir)
+	return tmp, nil
 }
 
 // shareFile lets the child's group read a file that stays ours.

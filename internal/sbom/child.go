@@ -32,9 +32,6 @@ import (
 	"seal-image/internal/confine"
 )
 
-// maxRequest bounds the request.
-const maxRequest = 1 << 20
-
 // Confine takes from this process what the child does not need: see [confine.Child]. It keeps
 // its working folder, the layout, to read, and its TMPDIR. limit is the time for one image. It
 // writes to out what is active, as the first line of the answer.
@@ -74,10 +71,9 @@ func matcher(ctx context.Context) func() (context.Context, error) {
 
 // answer is Child, with a context for syft that may not be ready yet.
 func answer(ctx context.Context, ready func() (context.Context, error), in io.Reader, out io.Writer) error {
-	var req request
-	lines := json.NewDecoder(io.LimitReader(in, maxRequest))
-	if err := lines.Decode(&req); err != nil {
-		return fmt.Errorf("read request: %w", err)
+	req, lines, err := readRequest(in)
+	if err != nil {
+		return err
 	}
 	image, done, err := open(ctx, req, lines)
 	defer done()
@@ -170,19 +166,12 @@ func open(ctx context.Context, req request, lines *json.Decoder) (source.Source,
 	if err != nil {
 		return nil, done, err
 	}
-	folder := req.Contents
-	if folder == "" {
-		folder, err = gen.NewDirectory("content")
-	}
-	if err != nil {
-		return nil, done, fmt.Errorf("make folder for content: %w", err)
-	}
 	layers, err := newContents(img)
 	if err != nil {
 		return nil, done, err
 	}
 	reference := req.Repository + "@" + req.Digest
-	read := image.New(img, gen, folder, image.WithManifestDigest(req.Digest), image.WithRepoDigests(reference))
+	read := image.New(img, gen, req.Contents, image.WithManifestDigest(req.Digest), image.WithRepoDigests(reference))
 	err = layers.read(ctx, lines, read)
 	if r, ok := errors.AsType[refusal](err); ok {
 		return nil, done, r // of several layers the first, and without the library's words

@@ -98,7 +98,7 @@ func tarOf(t *testing.T, files fs.FS) []byte {
 
 // ask is a request of the child, as the parent writes it.
 type ask struct {
-	Layout, Digest, Repository, Platform, Version, Author string
+	Layout, Contents, Digest, Repository, Platform, Version, Author string
 
 	Created time.Time
 	Options sbom.Options
@@ -114,6 +114,7 @@ func request(dir string, digest v1.Hash, formats ...attest.Format) ask {
 
 func (a ask) encode(t *testing.T) []byte {
 	t.Helper()
+	a.Contents = t.TempDir()
 	encoded, err := json.Marshal(a)
 	if err != nil {
 		t.Fatal(err)

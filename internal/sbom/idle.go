@@ -2,6 +2,7 @@ package sbom
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -24,18 +25,27 @@ func (c *Cataloger) Warm(ctx context.Context, dir string, n int) {
 		c.idle.all[last].end()
 		c.idle.all = c.idle.all[:last]
 	}
+	if err := c.startIdle(ctx, dir, n); err != nil { // it will be an error for the image that needs it
+		c.Log.DebugContext(ctx, "no child ready", slog.Any("error", err))
+	}
+}
+
+// startIdle starts children until there are n, in a layout that may not be there yet.
+func (c *Cataloger) startIdle(ctx context.Context, dir string, n int) error {
+	if len(c.idle.all) >= n {
+		return nil
+	}
+	if err := errors.Join(os.MkdirAll(dir, 0o700), share(dir)); err != nil {
+		return err
+	}
 	for len(c.idle.all) < n {
-		err := os.MkdirAll(dir, 0o700)
-		var child *process
-		if err == nil {
-			child, err = c.startCatalog(ctx, dir)
-		}
-		if err != nil { // it will be an error for the image that needs it
-			c.Log.DebugContext(ctx, "no child ready", slog.Any("error", err))
-			return
+		child, err := c.startCatalog(ctx, dir)
+		if err != nil {
+			return err
 		}
 		c.idle.all = append(c.idle.all, child)
 	}
+	return nil
 }
 
 // take returns a child that catalogs an image of the layout in dir.
@@ -51,7 +61,7 @@ func (c *Cataloger) take(ctx context.Context, dir string) (*process, error) {
 }
 
 func (c *Cataloger) startCatalog(ctx context.Context, dir string) (*process, error) {
-	tmp, err := c.prepare(dir)
+	tmp, err := c.prepare()
 	if err != nil {
 		_ = os.RemoveAll(tmp)
 		return nil, err
@@ -62,7 +72,7 @@ func (c *Cataloger) startCatalog(ctx context.Context, dir string) (*process, err
 		_ = os.RemoveAll(tmp)
 		return nil, err
 	}
-	child, err := c.start(ctx, "catalog", nobody, tmp, dir)
+	child, err := c.start(ctx, "catalog", nobody, c.Limits, tmp, dir)
 	if err != nil {
 		_ = contents.Close()
 		_ = os.RemoveAll(tmp)

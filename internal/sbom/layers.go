@@ -111,7 +111,7 @@ func (c *Cataloger) unpackMine(ctx context.Context, img *work) error {
 	if err != nil {
 		return c.explain(ctx, img.Image, err)
 	}
-	child, err := c.start(ctx, "unpack", unpacker, tmp, img.request.Layout)
+	child, err := c.start(ctx, "unpack", unpacker, c.Limits.toUnpack(), tmp, img.request.Layout)
 	if err != nil {
 		return c.explain(ctx, img.Image, err)
 	}
@@ -156,7 +156,7 @@ func makeContents(layout string) (dir string, err error) {
 	if err != nil {
 		return "", fmt.Errorf("give folder to the child: %w", err)
 	}
-	return dir, share(layout)
+	return dir, nil
 }
 
 // feed writes a request, and for each layer a line when it is there.

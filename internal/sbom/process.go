@@ -29,14 +29,10 @@ type process struct {
 
 // start starts a child, which ends with ctx. does is its argument; its working folder is the
 // layout: see [Confine].
-func (c *Cataloger) start(ctx context.Context, does string, user uint32, tmp, layout string) (p *process, err error) {
+func (c *Cataloger) start(ctx context.Context, does string, user uint32, limits Limits, tmp, layout string) (p *process, err error) {
 	cmd := exec.CommandContext(ctx, c.Program) //nolint:gosec // this executable, set in main
 	cmd.Args = []string{c.Name, does}
 	cmd.Dir = layout
-	limits := c.Limits
-	if does == "unpack" {
-		limits = limits.toUnpack()
-	}
 	cmd.Env = limits.environment(tmp)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if os.Geteuid() == 0 {

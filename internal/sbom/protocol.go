@@ -22,7 +22,19 @@ type request struct {
 
 	// Contents is the folder for the contents of layers, named as stereoscope does. Those that
 	// another child unpacks are there when they are told of, below the request.
-	Contents string `json:"contents,omitempty"`
+	Contents string `json:"contents"`
+}
+
+// maxRequest bounds the request, and the lines below it.
+const maxRequest = 1 << 20
+
+// readRequest reads the request. The lines below it, as JSON, are still to be read.
+func readRequest(in io.Reader) (req request, lines *json.Decoder, err error) {
+	lines = json.NewDecoder(io.LimitReader(in, maxRequest))
+	if err := lines.Decode(&req); err != nil {
+		return req, nil, fmt.Errorf("read request: %w", err)
+	}
+	return req, lines, nil
 }
 
 // parts are what makes the documents of this request different from those of another, but

@@ -19,10 +19,9 @@ import (
 // in, and then, digests of layers as they arrive in the layout. Each is expanded
 // into a file of TMPDIR of that name, and then told to out with the digest of its content.
 func Unpack(ctx context.Context, in io.Reader, out io.Writer) error {
-	lines := json.NewDecoder(io.LimitReader(in, maxRequest))
-	var req request
-	if err := lines.Decode(&req); err != nil {
-		return fmt.Errorf("read request: %w", err)
+	req, lines, err := readRequest(in)
+	if err != nil {
+		return err
 	}
 	img, err := find(req)
 	if err != nil {

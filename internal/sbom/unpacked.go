@@ -87,7 +87,7 @@ func sizeBelow(dir, except string) (size uint64, entries int) {
 				}
 			case len(at) > maxPath:
 				entries = maxUnpackedFiles + 1 // no path of a parser
-			case except == "" || folder != "." || !strings.HasPrefix(at, except):
+			case folder != "." || !strings.HasPrefix(at, except):
 				todo = append(todo, at)
 			}
 			return entries <= maxUnpackedFiles
