@@ -43,6 +43,7 @@ type world struct {
 	mu     sync.Mutex
 	calls  []string
 	log    bytes.Buffer
+	told   chan struct{} // closed when the log says that the download has ended
 	store  []stored // the registry
 	logged int      // entries of the log
 }
@@ -122,17 +123,28 @@ func (w *world) Download(ctx context.Context, images []attest.Image, dir string,
 	if err != nil {
 		return err
 	}
+	w.told = make(chan struct{})
 	for _, img := range images {
 		arrivals.Expect(img.Digest(), nil)
 	}
 	return nil
 }
 
-// Catalog implements [attest.Cataloger].
+// Write takes the log.
+func (w *world) Write(line []byte) (int, error) {
+	if bytes.Contains(line, []byte("msg=downloaded")) {
+		close(w.told)
+	}
+	return w.log.Write(line)
+}
+
+// Catalog implements [attest.Cataloger]. It ends after the download, as one that takes its
+// time does.
 func (w *world) Catalog(ctx context.Context, dir string, img attest.Image, arrivals *attest.Arrivals) (*attest.SBOM, error) {
 	if _, err := arrivals.Of(ctx, img.Digest()); err != nil {
 		return nil, err
 	}
+	<-w.told
 	return w.document(img), w.call("catalog %s %s in %s", short(img.Manifest), img.Platform, dir)
 }
 
@@ -222,7 +234,7 @@ func (w *world) runWith(ctx context.Context, t *testing.T, change func(r *attest
 	}
 	p := &attest.Pipeline{
 		Resolver: w, Downloader: w, Cataloger: w, Signer: w, Verifier: w, Attacher: w, Progress: w,
-		Log:       slog.New(slog.NewTextHandler(&w.log, &slog.HandlerOptions{Level: slog.LevelDebug, ReplaceAttr: withoutTimes})),
+		Log:       slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug, ReplaceAttr: withoutTimes})),
 		LayoutDir: "layout",
 	}
 	res, err := p.Run(ctx, req)
