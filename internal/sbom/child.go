@@ -171,15 +171,14 @@ func open(ctx context.Context, req request, lines *json.Decoder) (source.Source,
 		return nil, done, err
 	}
 	reference := req.Repository + "@" + req.Digest
-	read := image.New(img, gen, req.Contents, image.WithManifestDigest(req.Digest), image.WithRepoDigests(reference))
-	err = layers.read(ctx, lines, read)
+	read := image.New(withoutLayers{img}, gen, req.Contents, image.WithManifestDigest(req.Digest), image.WithRepoDigests(reference))
+	err = layers.read(ctx, lines, read, req.Contents)
 	if r, ok := errors.AsType[refusal](err); ok {
 		return nil, done, r // of several layers the first, and without the library's words
 	}
 	if err != nil {
 		return nil, done, fmt.Errorf("read layers: %w", err)
 	}
-	forget(read)
 	return shortcuts{stereoscopesource.New(read, stereoscopesource.ImageConfig{
 		Reference: reference, Exclude: source.ExcludeConfig{Paths: req.Options.Exclude},
 	})}, done, nil
@@ -200,15 +199,4 @@ func find(req request) (bounded, error) {
 		return bounded{}, fmt.Errorf("open image: %w", err)
 	}
 	return within(img)
-}
-
-// forget drops the trees of single layers, of which each has all files below it: packages
-// are looked for in all layers together.
-func forget(read *image.Image) {
-	for i, layer := range read.Layers {
-		layer.Tree, layer.SearchContext = nil, nil
-		if i < len(read.Layers)-1 {
-			layer.SquashedTree, layer.SquashedSearchContext = nil, nil
-		}
-	}
 }

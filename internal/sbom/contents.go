@@ -8,27 +8,20 @@ import (
 	"fmt"
 	"io"
 	"runtime"
-	"sync"
 
-	async "github.com/anchore/go-sync"
+	"github.com/anchore/stereoscope/pkg/filetree"
 	"github.com/anchore/stereoscope/pkg/image"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"golang.org/x/sync/errgroup"
 )
 
-// contents are those of the layers of an image, which another child unpacks meanwhile. It is
-// the executor by which stereoscope looks for the layers: it is to find each when it is there.
+// contents are those of the layers of an image, which another child unpacks meanwhile.
 type contents struct {
+	img     bounded
 	layers  []v1.Descriptor
-	diffIDs []v1.Hash // which the config says
-	taken   *budget
-
+	diffIDs []v1.Hash       // which the config says
 	there   []chan struct{} // by layer; closed when it is to be looked for
-	asked   int             // layers
-	working sync.WaitGroup
-	turns   chan struct{}
 }
-
-var _ async.Executor = (*contents)(nil)
 
 func newContents(img bounded) (*contents, error) {
 	manifest, err := img.Manifest()
@@ -39,7 +32,7 @@ func newContents(img bounded) (*contents, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &contents{layers: manifest.Layers, diffIDs: config.RootFS.DiffIDs, taken: img.taken, turns: make(chan struct{}, runtime.GOMAXPROCS(0))}
+	c := &contents{img: img, layers: manifest.Layers, diffIDs: config.RootFS.DiffIDs}
 	for range c.layers {
 		c.there = append(c.there, make(chan struct{}))
 	}
@@ -83,7 +76,7 @@ func (c *contents) have(l unpackedLayer) error {
 		if says := c.diffIDs[i]; l.Content != says {
 			return otherContent(l.Content.String(), says)
 		}
-		if err := cmp.Or(c.taken.add(l.Packed, l.Bytes), c.taken.addEntries(l.Entries)); err != nil {
+		if err := cmp.Or(c.img.taken.add(l.Packed, l.Bytes), c.img.taken.addEntries(l.Entries)); err != nil {
 			return err
 		}
 		close(c.there[i])
@@ -91,28 +84,25 @@ func (c *contents) have(l unpackedLayer) error {
 	return nil
 }
 
-// Go implements [async.Executor]: stereoscope asks for one layer after the other.
-func (c *contents) Go(fetch func()) {
-	there := c.there[c.asked]
-	c.asked++
-	c.working.Go(func() {
-		<-there
-		c.turns <- struct{}{}
-		defer func() { <-c.turns }()
-		fetch()
-	})
-}
+// withoutLayers is an image of which all but the layers is known.
+type withoutLayers struct{ v1.Image }
 
-// Wait implements [async.Executor].
-func (c *contents) Wait(context.Context) { c.working.Wait() }
+// Layers implements [v1.Image].
+func (withoutLayers) Layers() ([]v1.Layer, error) { return nil, nil }
 
 // read reads the image while follow has more to say.
-func (c *contents) read(ctx context.Context, in *json.Decoder, img *image.Image) error {
-	ctx = async.SetContextExecutor(ctx, image.LayerFetchExecutor, c)
+func (c *contents) read(ctx context.Context, in *json.Decoder, into *image.Image, dir string) error {
+	layers, err := c.img.Layers()
+	if err != nil {
+		return err
+	}
+	if err := into.Read(ctx); err != nil {
+		return err
+	}
+	whole := make(chan error, 1)
+	go func() { whole <- c.readLayers(layers, into, dir) }()
 	followed := make(chan error, 1)
 	go func() { followed <- c.follow(in) }()
-	whole := make(chan error, 1)
-	go func() { whole <- img.Read(ctx) }()
 	select {
 	case err := <-whole:
 		return err
@@ -122,4 +112,50 @@ func (c *contents) read(ctx context.Context, in *json.Decoder, img *image.Image)
 		}
 		return <-whole
 	}
+}
+
+// readLayers does for the layers what [image.Image.Read] would, but for the trees of what each
+// has together with those below it: packages are looked for in all layers together, and those
+// trees are most of the memory where layers are many.
+func (c *contents) readLayers(layers []v1.Layer, into *image.Image, dir string) error {
+	files := image.NewFileCatalog()
+	read := make([]*image.Layer, len(layers))
+	failed := make([]error, len(layers))
+	group := errgroup.Group{}
+	turns := make(chan struct{}, runtime.GOMAXPROCS(0))
+	for i := range layers {
+		read[i] = image.NewLayer(layers[i])
+		group.Go(func() error {
+			<-c.there[i]
+			turns <- struct{}{}
+			defer func() { <-turns }()
+			failed[i] = read[i].Read(files, i, dir)
+			return nil
+		})
+	}
+	_ = group.Wait()
+	if err := cmp.Or(failed...); err != nil { // the lowest layer's, whichever was the first
+		return err
+	}
+	return join(into, read, files)
+}
+
+// join makes the image of its layers.
+func join(into *image.Image, layers []*image.Layer, files *image.FileCatalog) error {
+	union := filetree.NewUnionFileTree()
+	for _, layer := range layers {
+		into.Metadata.Size += layer.Metadata.Size
+		union.PushTree(layer.Tree.(filetree.ReadWriter)) //nolint:forcetypeassert // as the library does
+		layer.Tree, layer.SearchContext = nil, nil
+	}
+	tree, err := union.Squash()
+	if err != nil {
+		return err
+	}
+	into.Layers, into.FileCatalog = layers, files
+	into.SquashedSearchContext = filetree.NewSearchContext(tree, files.Index)
+	if n := len(layers); n > 0 {
+		layers[n-1].SquashedTree, layers[n-1].SquashedSearchContext = tree, into.SquashedSearchContext
+	}
+	return nil
 }
