@@ -1,12 +1,14 @@
 package registry
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"net"
+	"slices"
 	"syscall"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -121,12 +123,13 @@ func again(ctx context.Context, do func() error) (err error) {
 // missingLayer is a layer that the layout lacks.
 type missingLayer struct {
 	v1.Layer
+	size   int64        // bytes
 	img    attest.Image // the first that has it
 	opened v1.Image
 }
 
-// missing returns the layers that the layout does not have whole, each once, in the order of
-// the images, and tells which layers these have.
+// missing returns the layers that the layout does not have whole, each once, and tells which
+// layers the images have. The largest is the first, since it is the longest to be read.
 func (c *Client) missing(ctx context.Context, images []attest.Image, opened []v1.Image, path layout.Path, arrivals *attest.Arrivals) (out []missingLayer, err error) {
 	asked := map[v1.Hash]bool{}
 	for i, img := range images {
@@ -153,12 +156,13 @@ func (c *Client) missing(ctx context.Context, images []attest.Image, opened []v1
 			case has(path, d.Digest, d.Size):
 				arrivals.Arrive(d.Digest)
 			default:
-				out = append(out, missingLayer{s.resume(ctx, layers[j], d), img, opened[i]})
+				out = append(out, missingLayer{s.resume(ctx, layers[j], d), d.Size, img, opened[i]})
 			}
 			asked[d.Digest] = true
 		}
 		arrivals.Expect(img.Digest(), digests)
 	}
+	slices.SortStableFunc(out, func(a, b missingLayer) int { return cmp.Compare(b.size, a.size) })
 	return out, nil
 }
 

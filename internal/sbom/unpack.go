@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sync"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -30,10 +31,18 @@ func Unpack(ctx context.Context, in io.Reader, out io.Writer) error {
 	tell := json.NewEncoder(out)
 	var mu sync.Mutex
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(runtime.GOMAXPROCS(0))
-	for layer := range each(ctx, lines) {
+	order := newTurns(runtime.GOMAXPROCS(0))
+	for digest := range each(ctx, lines) {
 		group.Go(func() error {
-			done, err := unpack(img, layer)
+			layer, size, err := img.layer(digest)
+			if err != nil {
+				return err
+			}
+			defer order.take(size)()
+			if ctx.Err() != nil {
+				return nil // another has failed
+			}
+			done, err := unpack(layer)
 			if err != nil {
 				return err
 			}
@@ -72,12 +81,43 @@ func each(ctx context.Context, lines *json.Decoder) iter.Seq[v1.Hash] {
 	}
 }
 
-// unpack expands a layer of the image into a file of TMPDIR.
-func unpack(img bounded, digest v1.Hash) (done unpackedLayer, err error) {
-	layer, err := img.layer(digest)
-	if err != nil {
-		return done, err
+// turns are taken by a few at once, and first by the largest of those that wait: a large layer
+// that is the last leaves other processors without work.
+type turns struct {
+	mu      sync.Mutex
+	changed *sync.Cond
+	free    int
+	waiting []int64 // sizes
+}
+
+func newTurns(free int) *turns {
+	t := &turns{free: free}
+	t.changed = sync.NewCond(&t.mu)
+	return t
+}
+
+// take returns when it is the turn of what has that size.
+func (t *turns) take(size int64) (done func()) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.waiting = append(t.waiting, size)
+	for t.free == 0 || size < slices.Max(t.waiting) {
+		t.changed.Wait()
 	}
+	i := slices.Index(t.waiting, size)
+	t.waiting = slices.Delete(t.waiting, i, i+1)
+	t.free--
+	t.changed.Broadcast()
+	return func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.free++
+		t.changed.Broadcast()
+	}
+}
+
+// unpack expands a layer into a file of TMPDIR.
+func unpack(layer boundedLayer) (done unpackedLayer, err error) {
 	from, err := layer.open()
 	if err != nil {
 		return done, err
@@ -98,15 +138,17 @@ func unpack(img bounded, digest v1.Hash) (done unpackedLayer, err error) {
 	return unpackedLayer{Layer: from.digest, Content: layer.diffID, Packed: from.in, Bytes: from.out, Entries: from.entries.count}, to.Close()
 }
 
-func (b bounded) layer(digest v1.Hash) (boundedLayer, error) {
+// layer returns a layer of the image, and the size of its blob in bytes.
+func (b bounded) layer(digest v1.Hash) (boundedLayer, int64, error) {
 	layers, err := b.Layers()
 	if err != nil {
-		return boundedLayer{}, err
+		return boundedLayer{}, 0, err
 	}
 	for _, layer := range layers {
 		if d, err := layer.Digest(); err == nil && d == digest {
-			return layer.(boundedLayer), nil //nolint:forcetypeassert // see Layers
+			size, err := layer.Size()
+			return layer.(boundedLayer), size, err //nolint:forcetypeassert // see Layers
 		}
 	}
-	return boundedLayer{}, fmt.Errorf("the image has no layer %s", digest)
+	return boundedLayer{}, 0, fmt.Errorf("the image has no layer %s", digest)
 }
