@@ -44,8 +44,8 @@ type world struct {
 	calls  []string
 	log    bytes.Buffer
 	told   chan struct{} // closed when the log says that the download has ended
-	store  []stored // the registry
-	logged int      // entries of the log
+	store  []stored      // the registry
+	logged int           // entries of the log
 }
 
 // newWorld has one image.

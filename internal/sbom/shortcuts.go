@@ -76,18 +76,18 @@ func (r *resolver) FilesByMIMEType(types ...string) ([]file.Location, error) {
 	if err != nil || !slices.Equal(types, bundles) {
 		return found, err
 	}
-	return slices.DeleteFunc(found, func(l file.Location) bool { return !r.mayBeBundle(l) }), nil
+	buffer := make([]byte, 1<<18)
+	return slices.DeleteFunc(found, func(l file.Location) bool { return !r.mayBeBundle(l, buffer) }), nil
 }
 
 // mayBeBundle reports whether a file has the mark, or cannot be read to its end.
-func (r *resolver) mayBeBundle(l file.Location) bool {
+func (r *resolver) mayBeBundle(l file.Location, buffer []byte) bool {
 	content, err := r.FileContentsByLocation(l)
 	if err != nil {
 		return true
 	}
 	defer content.Close()
-	buffer, kept := make([]byte, 1<<18), 0
-	for {
+	for kept := 0; ; {
 		n, err := io.ReadFull(content, buffer[kept:])
 		if bytes.Contains(buffer[:kept+n], bundleMark) {
 			return true
