@@ -108,7 +108,7 @@ func catalog(ctx context.Context, image source.Source, req request) (*catalogued
 		return nil, err
 	}
 	debug.SetGCPercent(garbage)
-	ctx = async.SetContextExecutor(ctx, cataloging.ExecutorFile, tasks{async.NewExecutor(atOnce)})
+	ctx = async.SetContextExecutor(ctx, cataloging.ExecutorFile, tasks{async.NewExecutor(atOnce), 1})
 	found, err := syft.CreateSBOM(ctx, image, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("catalog packages: %w", err)
@@ -124,13 +124,23 @@ func catalog(ctx context.Context, image source.Source, req request) (*catalogued
 	return &catalogued{SBOM: found, locked: addLocks(found, locks)}, nil
 }
 
-// tasks runs catalogers side by side, and what each does one after the other: what a cataloger
-// makes of packages can depend on the order in which it finds them, such as the dependencies of
-// Python's.
-type tasks struct{ async.Executor }
+// tasks runs the catalogers side by side, and what each does one after the other: what a
+// cataloger makes of packages can depend on the order in which it finds them, such as the
+// dependencies of Python's. Syft takes the child of an executor for the next group of
+// tasks, and for what these do: the first group says what the system is, the second are the
+// catalogers.
+type tasks struct {
+	async.Executor
+	below int // generations that work side by side as well
+}
 
 // ChildExecutor implements [async.ChildExecutor].
-func (tasks) ChildExecutor() async.Executor { return async.NewExecutor(0) }
+func (t tasks) ChildExecutor() async.Executor {
+	if t.below == 0 {
+		return async.NewExecutor(0)
+	}
+	return tasks{async.NewExecutor(atOnce), t.below - 1}
+}
 
 // garbage is how many percent of what is in use there may be beside it: half of Go's default, at
 // a twentieth more processor time. The index of the files is most of it, and stays.
