@@ -142,9 +142,9 @@ func (t tasks) ChildExecutor() async.Executor {
 	return tasks{async.NewExecutor(atOnce), t.below - 1}
 }
 
-// garbage is how many percent of what is in use there may be beside it: half of Go's default, at
-// a twentieth more processor time. The index of the files is most of it, and stays.
-const garbage = 50
+// garbage is how many percent of what is in use there may be beside it, of which Go's default is
+// 100. The index of the files is most of it, and stays.
+const garbage = 75
 
 // atOnce is how many catalogers are at work. Syft's default is four for each processor, which
 // hold more in memory together.
@@ -164,6 +164,7 @@ func config(req request) (*syft.CreateSBOMConfig, error) {
 	}
 	return selection(req.Options.Catalogers).WithTool(toolName, req.Version).
 		WithRelationshipsConfig(cataloging.DefaultRelationshipsConfig().WithPackageFileOwnership(files != syftfile.NoFilesSelection)).
+		WithUnknownsConfig(cataloging.UnknownsConfig{}). // syft's own format alone has them
 		WithFilesConfig(filecataloging.DefaultConfig().WithSelection(files).WithHashers(crypto.SHA1, crypto.SHA256)), nil
 }
 

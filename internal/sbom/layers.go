@@ -83,7 +83,7 @@ func (l *layers) discard(unused []v1.Hash) {
 	defer l.mu.Unlock()
 	for _, layer := range unused {
 		if c := l.all[layer]; c != nil && c.file != "" {
-			_ = os.Remove(c.file) // else it goes with the layout
+			go os.Remove(c.file) // which takes its time; what stays goes with the layout
 		}
 		delete(l.all, layer)
 	}
