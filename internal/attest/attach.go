@@ -81,10 +81,15 @@ func (s *Seal) planned() []*Attachment {
 
 // rank puts a signature after what it makes trusted.
 func (a *Attachment) rank() int {
-	if a.Bundle != nil && a.Bundle.Statement.IsSignature() {
+	if a.IsSignature() {
 		return 1
 	}
 	return 0
+}
+
+// IsSignature reports whether the attachment is a signature of the image, and not about it.
+func (a *Attachment) IsSignature() bool {
+	return a.Bundle != nil && a.Bundle.Statement.IsSignature()
 }
 
 // mayGoOn turns the refusal of cosign's tags into a warning where bundles are stored as

@@ -45,10 +45,13 @@ type Cataloger interface {
 
 // Signer signs as the workflow that runs this job.
 type Signer interface {
-	// Check finds out who would sign, and refuses what must not become public. It asks
-	// for a token and drops it; nothing is signed. The format is the one that was asked
-	// for, or [Bundles] where the log has nothing for older verifiers.
-	Check(ctx context.Context) (Identity, SignatureFormat, error)
+	// Check finds out who would sign. It asks for a token and drops it; nothing is signed. From
+	// then on until the end of ctx, it also gets ready what Ready waits for.
+	Check(ctx context.Context) (Identity, error)
+	// Ready finds out which services sign, and refuses what must not become public by them. It
+	// follows Check. The format is the one that was asked for, or [Bundles] where the log has
+	// nothing for older verifiers.
+	Ready(ctx context.Context) (SignatureFormat, error)
 	// Sign signs and logs every statement and verifies the bundles. On failure it
 	// returns the bundles of those that had become public.
 	Sign(ctx context.Context, statements []*Statement) ([]*Bundle, error)
@@ -138,6 +141,9 @@ func (p *Pipeline) Run(ctx context.Context, req Request) (*Result, error) {
 	if err == nil {
 		err = p.resolve(ctx, req, res)
 	}
+	if err == nil {
+		err = p.ready(ctx, &req, res)
+	}
 	switch {
 	case ctx.Err() != nil:
 		return res, res.stopped(context.Cause(ctx))
@@ -189,22 +195,35 @@ func (r *Result) alive() bool {
 	return false
 }
 
-// identify finds out who signs, and for which verifiers. Without a token, nothing is left
-// to do but a dry run: pull requests from forks have none.
+// identify finds out who signs. Without a token, nothing is left to do but a dry run: pull
+// requests from forks have none.
 func (p *Pipeline) identify(ctx context.Context, req *Request, res *Result) error {
 	defer p.Progress.Step("Check permissions", nil)()
 
-	identity, format, err := p.Signer.Check(ctx)
+	identity, err := p.Signer.Check(ctx)
 	if err != nil {
 		return p.excuse(ctx, *req, fmt.Errorf("check identity: %w", err))
 	}
-	res.Identity, req.Sign.Format = identity, format
+	res.Identity = identity
 	if req.Provenance {
 		if req.Sign.Provenance, err = Provenance(identity); err != nil {
 			return err
 		}
 	}
 	p.Log.InfoContext(ctx, "may sign", slog.String("identity", identity.SAN), slog.String("issuer", identity.Issuer))
+	return nil
+}
+
+// ready finds out for which verifiers can be signed, if anybody can sign for an image.
+func (p *Pipeline) ready(ctx context.Context, req *Request, res *Result) error {
+	if res.Identity == (Identity{}) || !res.alive() {
+		return nil
+	}
+	format, err := p.Signer.Ready(ctx)
+	if err != nil {
+		return p.excuse(ctx, *req, fmt.Errorf("find the services that sign: %w", err))
+	}
+	req.Sign.Format = format
 	return nil
 }
 

@@ -50,13 +50,18 @@ func (s signed) bundle(st *attest.Statement) *attest.Bundle {
 var identity = attest.Identity{SAN: "https://github.com/acme/app/.github/workflows/release.yml@refs/heads/main", Issuer: "https://token.actions.githubusercontent.com", Repository: "acme/app"}
 
 // Check implements [attest.Signer].
-func (w *world) Check(context.Context) (attest.Identity, attest.SignatureFormat, error) {
+func (w *world) Check(context.Context) (attest.Identity, error) {
 	if err := w.call("check-identity"); err != nil {
-		return attest.Identity{}, "", err
+		return attest.Identity{}, err
 	}
 	id := identity
 	id.Run = w.job
-	return id, w.signsFor, nil
+	return id, nil
+}
+
+// Ready implements [attest.Signer].
+func (w *world) Ready(context.Context) (attest.SignatureFormat, error) {
+	return w.signsFor, w.call("ready")
 }
 
 // Sign implements [attest.Signer].

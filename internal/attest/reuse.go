@@ -2,12 +2,15 @@ package attest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
 	"slices"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"seal-image/internal/problem"
 )
@@ -22,13 +25,8 @@ func (p *Pipeline) reuse(ctx context.Context, req Request, res *Result) {
 	defer p.Progress.Step("Look for what is sealed already", nil)()
 	res.each(ctx, func(s *Seal) error {
 		start := time.Now()
-		for _, m := range s.Subject.toSign(req) {
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
-			}
-			if err := p.reuseOne(ctx, req, s, m); err != nil {
-				return fmt.Errorf("look for attachments of %s: %w", m.Ref, err)
-			}
+		if err := p.reuseAll(ctx, req, s); err != nil {
+			return err
 		}
 		if !req.Provided { // the user's own bytes stay
 			for _, doc := range s.SBOMs {
@@ -48,24 +46,56 @@ func (s *Subject) toSign(req Request) []Manifest {
 	return s.digests()
 }
 
-func (p *Pipeline) reuseOne(ctx context.Context, req Request, s *Seal, m Manifest) error {
+// reuseAll keeps what this workflow has signed about the digests of one image.
+func (p *Pipeline) reuseAll(ctx context.Context, req Request, s *Seal) error {
+	digests := s.Subject.toSign(req)
+	stored := make([][]Stored, len(digests))
+	find := func(i int) (err error) {
+		if stored[i], err = p.findReusable(ctx, req, digests[i]); err != nil {
+			return fmt.Errorf("look for attachments of %s: %w", digests[i].Ref, err)
+		}
+		return nil
+	}
+	if err := find(0); err != nil { // whose answer says what the registry can do
+		return err
+	}
+	errs := make([]error, len(digests))
+	var group errgroup.Group
+	group.SetLimit(maxFinds)
+	for i := 1; i < len(digests); i++ {
+		group.Go(func() error { errs[i] = find(i); return nil })
+	}
+	_ = group.Wait()
+	if err := cmp.Or(errs...); err != nil { // the first in the order of digests
+		return err
+	}
+	for i, m := range digests {
+		p.open(ctx, s, m, stored[i])
+	}
+	if req.Sign.Format == Legacy {
+		p.warnOfBundles(ctx, s.Subject.Manifest)
+	}
+	return nil
+}
+
+// maxFinds bounds the digests that are looked at together.
+const maxFinds = 8
+
+func (p *Pipeline) findReusable(ctx context.Context, req Request, m Manifest) (all []Stored, err error) {
 	for _, form := range req.Sign.Format.reusable() {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
 		stored, err := p.Attacher.Find(ctx, m, []Form{form})
 		if form.IsTag() && req.Sign.Format == Both && err != nil && problem.From(err).Code == problem.TagsRefused {
 			continue // the attempt to write there will say so, and the run may go on without
 		}
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		p.open(ctx, s, m, stored)
+		all = append(all, stored...)
 	}
-	if req.Sign.Format == Legacy && m.Ref == s.Subject.Ref {
-		p.warnOfBundles(ctx, m)
-	}
-	return nil
+	return all, nil
 }
 
 // open keeps what this workflow has signed.

@@ -1,6 +1,7 @@
 package attest_test
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -83,12 +84,15 @@ func (w *world) did(prefix string) []string {
 // else is in order.
 func (w *world) trace() string {
 	calls := w.calls
+	about := func(call string) string { return strings.Fields(call)[1] }
 	for i := range calls {
-		end := i
-		for end < len(calls) && (strings.HasPrefix(calls[end], "catalog ") || strings.HasPrefix(calls[end], "load ")) {
-			end++
+		for _, what := range []string{"catalog ", "load ", "find "} {
+			end := i
+			for end < len(calls) && strings.HasPrefix(calls[end], what) {
+				end++
+			}
+			slices.SortStableFunc(calls[i:end], func(a, b string) int { return cmp.Compare(about(a), about(b)) })
 		}
-		slices.Sort(calls[i:end])
 	}
 	return strings.Join(slices.DeleteFunc(slices.Clone(calls), func(c string) bool { return c == "#end" }), "\n") + "\n"
 }

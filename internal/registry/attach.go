@@ -12,7 +12,7 @@ import (
 )
 
 // Attach implements [attest.Attacher]. First come all blobs of referrers, then their
-// manifests in the order of planned; on a registry without the referrers API one write of
+// manifests, the signatures last; on a registry without the referrers API one write of
 // the fallback index per image then makes them visible together. cosign's tags come last,
 // so that a registry that refuses them has the rest.
 func (c *Client) Attach(ctx context.Context, repo name.Repository, planned []*attest.Attachment) error {
@@ -33,17 +33,8 @@ func (c *Client) Attach(ctx context.Context, repo name.Repository, planned []*at
 	if err := s.putBlobs(ctx, groups); err != nil {
 		return c.explainAttach(err, groups[0].about)
 	}
-	last := len(groups) - 1 // the index comes after its platforms
-	for _, some := range [][]*group{groups[:last], groups[last:]} {
-		err := atOnce(len(some), func(i int) error {
-			if err := s.putManifests(ctx, some[i]); err != nil {
-				return c.explainAttach(err, some[i].about)
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
+	if err := c.putManifests(ctx, s, groups); err != nil {
+		return err
 	}
 	if err := s.makeVisible(ctx, groups); err != nil {
 		return c.explainShared(err)
@@ -142,26 +133,53 @@ func (s *session) putBlobs(ctx context.Context, groups []*group) error {
 	return s.putEach(ctx, blobs)
 }
 
-// putManifests stores the new referrers of one image. With the referrers API they are
-// visible then; else they wait for the index.
-func (s *session) putManifests(ctx context.Context, g *group) error {
-	if len(g.manifests) == 0 {
-		return nil
+// putManifests stores the new referrers. With the referrers API they are visible then; else they
+// wait for the index. What makes others trusted comes after them: the signatures last, and of these
+// that of the last group, as of tags.
+func (c *Client) putManifests(ctx context.Context, s *session, groups []*group) error {
+	type put struct {
+		referrer
+		about attest.Manifest
 	}
-	api, err := s.hasReferrersAPI(ctx, g.about)
+	var inTurn [3][]put
+	for i, g := range groups {
+		for _, r := range g.manifests {
+			turn := 0
+			switch {
+			case r.a.State == attest.Existing:
+				continue
+			case r.a.IsSignature() && i == len(groups)-1:
+				turn = 2
+			case r.a.IsSignature():
+				turn = 1
+			}
+			inTurn[turn] = append(inTurn[turn], put{r, g.about})
+		}
+	}
+	for _, some := range inTurn {
+		err := atOnce(len(some), func(i int) error {
+			if err := s.putReferrer(ctx, some[i].referrer, some[i].about); err != nil {
+				return c.explainAttach(err, some[i].about)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *session) putReferrer(ctx context.Context, r referrer, about attest.Manifest) error {
+	api, err := s.hasReferrersAPI(ctx, about)
 	if err != nil {
 		return err
 	}
-	for _, r := range g.manifests {
-		if r.a.State == attest.Existing {
-			continue
-		}
-		if err := s.putManifest(ctx, r.desc.Digest.String(), r.desc.MediaType, r.raw); err != nil {
-			return refused(err)
-		}
-		if api {
-			r.a.State = attest.New
-		}
+	if err := s.putManifest(ctx, r.desc.Digest.String(), r.desc.MediaType, r.raw); err != nil {
+		return refused(err)
+	}
+	if api {
+		r.a.State = attest.New
 	}
 	return nil
 }

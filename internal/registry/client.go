@@ -82,8 +82,14 @@ type session struct {
 	lists     map[name.Digest][]v1.Descriptor // referrers of a digest, as they were listed last
 }
 
-// reader returns the session that may read repo.
+// reader returns a session that may read repo: that which writes, where there is one.
 func (c *Client) reader(ctx context.Context, repo name.Repository) (*session, error) {
+	c.mu.Lock()
+	s := c.sessions[sessionKey(repo, transport.PushScope)]
+	c.mu.Unlock()
+	if s != nil {
+		return s, nil
+	}
 	return c.session(ctx, repo, transport.PullScope)
 }
 
@@ -105,13 +111,12 @@ func (c *Client) finder(ctx context.Context, repo name.Repository) (*session, er
 func (c *Client) session(ctx context.Context, repo name.Repository, actions string) (*session, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	scope := repo.Scope(actions)
-	key := repo.RegistryStr() + " " + scope
+	key := sessionKey(repo, actions)
 	if s := c.sessions[key]; s != nil {
 		return s, nil
 	}
 	base := unsteady{brief{httpstack.From(repo.Scheme(), repo.RegistryStr(), c.options.Transport)}}
-	rt, err := transport.NewWithContext(ctx, repo.Registry, c.authenticator(repo.Registry), base, []string{scope})
+	rt, err := transport.NewWithContext(ctx, repo.Registry, c.authenticator(repo.Registry), base, []string{repo.Scope(actions)})
 	if err != nil {
 		return nil, c.explainHandshake(err, repo)
 	}
@@ -126,8 +131,12 @@ func (c *Client) session(ctx context.Context, repo name.Repository, actions stri
 	return s, nil
 }
 
+func sessionKey(repo name.Repository, actions string) string {
+	return repo.RegistryStr() + " " + repo.Scope(actions)
+}
+
 // maxAtOnce bounds the requests of one kind that are under way together.
-const maxAtOnce = 6
+const maxAtOnce = 8
 
 // atOnce calls do for 0 to n-1, some at a time, and returns the first error in that order.
 func atOnce(n int, do func(i int) error) error {

@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// TestDownloadInTurn: of an image with many layers, six are under way at most.
+// TestDownloadInTurn: of an image with many layers, eight are under way at most.
 func TestDownloadInTurn(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -42,8 +42,8 @@ func TestDownloadInTurn(t *testing.T) {
 		cl := client(network)
 		subject := resolved(t, cl)
 		downloaded(t, cl, subject.Images)
-		if got := most.Load(); got != 6 {
-			t.Errorf("%d layers at once, want 6", got)
+		if got := most.Load(); got != 8 {
+			t.Errorf("%d layers at once, want 8", got)
 		}
 	})
 }

@@ -139,7 +139,7 @@ func FuzzSigningConfig(f *testing.F) {
 		}
 		s, err := sigstore.New(o)
 		if err == nil {
-			_, _, err = s.Check(t.Context())
+			_, _, err = check(t.Context(), s)
 		}
 		if err != nil {
 			wantExplained(t, err)
@@ -168,7 +168,7 @@ func FuzzClaims(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		id, _, err := s.Check(t.Context())
+		id, _, err := check(t.Context(), s)
 		if err != nil {
 			wantExplained(t, err)
 			return

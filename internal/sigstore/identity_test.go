@@ -29,7 +29,7 @@ func TestCheck(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, _, err := newSigner(t, options(t, i, token(t, claims(c.changes)))).Check(t.Context())
+			got, _, err := check(t.Context(), newSigner(t, options(t, i, token(t, claims(c.changes)))))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -66,7 +66,7 @@ func TestCheckRefusesToken(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, _, err := newSigner(t, options(t, i, c.token)).Check(t.Context())
+			_, _, err := check(t.Context(), newSigner(t, options(t, i, c.token)))
 			goldenProblem(t, c.golden, err)
 			said := fmt.Sprintf("%v %+v %#v", err, problem.From(err), problem.From(err).Err)
 			for part := range strings.SplitSeq(c.token, ".") {
@@ -118,7 +118,7 @@ func TestGuardPrivate(t *testing.T) {
 			o := options(t, i, token(t, claims(map[string]any{"repository_visibility": claim})))
 			o.Instance.FulcioURL, o.Instance.RekorURL = c.fulcio, c.rekor
 			o.Job.Visibility, o.Job.PrivateIsPublic = c.event, c.allowed
-			_, _, err := newSigner(t, o).Check(t.Context())
+			_, _, err := check(t.Context(), newSigner(t, o))
 			if c.golden != "" {
 				goldenProblem(t, c.golden, err)
 			} else if err != nil {

@@ -100,7 +100,7 @@ func TestCheckNamesRun(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newSigner(t, proving(t, i, runClaims(c.changes)))
-			id, _, err := s.Check(t.Context())
+			id, _, err := check(t.Context(), s)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -137,9 +137,9 @@ func TestCheckRefusesRun(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, _, err := newSigner(t, proving(t, i, runClaims(c.changes))).Check(t.Context())
+			_, _, err := check(t.Context(), newSigner(t, proving(t, i, runClaims(c.changes))))
 			goldenProblem(t, c.golden, err)
-			id, _, err := newSigner(t, options(t, i, token(t, runClaims(c.changes)))).Check(t.Context())
+			id, _, err := check(t.Context(), newSigner(t, options(t, i, token(t, runClaims(c.changes)))))
 			if err != nil || id.Run != (attest.Run{}) {
 				t.Errorf("without provenance: %+v, %v", id.Run, err)
 			}

@@ -48,8 +48,11 @@ func (s *services) times(form attest.Form) []sigverify.VerifierOption {
 // Verify implements [attest.Verifier] for the workflow of this run. An earlier run of it
 // may have signed from another commit.
 func (s *Signer) Verify(stored attest.Stored, about attest.Manifest) (*attest.Bundle, error) {
+	s.loading.Lock()
+	services := s.services
+	s.loading.Unlock()
 	s.mu.Lock()
-	services, identity := s.services, s.identity
+	identity := s.identity
 	s.mu.Unlock()
 	if services == nil || identity == (attest.Identity{}) {
 		return nil, errors.New("nothing to verify with: the identity of the run is not known yet")

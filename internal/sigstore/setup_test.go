@@ -80,11 +80,21 @@ func newSigner(t *testing.T, o sigstore.Options) *sigstore.Signer {
 	return s
 }
 
+// check is Check, and what it leaves to Ready.
+func check(ctx context.Context, s *sigstore.Signer) (attest.Identity, attest.SignatureFormat, error) {
+	id, err := s.Check(ctx)
+	if err != nil {
+		return id, "", err
+	}
+	format, err := s.Ready(ctx)
+	return id, format, err
+}
+
 // checked is a Signer that knows who it is.
 func checked(t *testing.T, o sigstore.Options) *sigstore.Signer {
 	t.Helper()
 	s := newSigner(t, o)
-	if _, _, err := s.Check(t.Context()); err != nil {
+	if _, _, err := check(t.Context(), s); err != nil {
 		t.Fatal(err)
 	}
 	return s

@@ -54,8 +54,12 @@ type Signer struct {
 	trust    *trust
 	patience *patience
 
+	loading  sync.Mutex
+	services *services // that sign
+	unknown  error     // why they are not known
+
 	mu       sync.Mutex
-	services *services // known after the first use
+	claims   *claims // of the token that was checked
 	identity attest.Identity
 	key      *certified // of the run, while it is young
 }
@@ -71,34 +75,38 @@ func New(o Options) (*Signer, error) {
 }
 
 // Check implements [attest.Signer].
-func (s *Signer) Check(ctx context.Context) (attest.Identity, attest.SignatureFormat, error) {
-	identity, services, err := s.check(ctx)
+func (s *Signer) Check(ctx context.Context) (attest.Identity, error) {
+	_, claims, err := s.token(ctx)
 	if err != nil {
-		return attest.Identity{}, "", err
+		return attest.Identity{}, err
+	}
+	identity, err := claims.identity(s.options.Job)
+	if err != nil {
+		return attest.Identity{}, err
+	}
+	s.mu.Lock()
+	s.identity, s.claims = identity, claims
+	s.mu.Unlock()
+	go func() { _, _ = s.load(ctx) }() // Ready has what became of it
+	return identity, nil
+}
+
+// Ready implements [attest.Signer].
+func (s *Signer) Ready(ctx context.Context) (attest.SignatureFormat, error) {
+	services, err := s.load(ctx)
+	if err != nil {
+		return "", err
+	}
+	s.mu.Lock()
+	claims := s.claims
+	s.mu.Unlock()
+	if err := s.guardPrivate(claims, services); err != nil {
+		return "", err
 	}
 	if s.options.Format == attest.Both && services.format == attest.Bundles {
 		s.options.Log.WarnContext(ctx, "The log of this Sigstore is of version 2, which has nothing for verifiers older than cosign 2.6: `signature-format: both` signs as `bundle` does.")
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.identity = identity
-	return identity, services.format, nil
-}
-
-func (s *Signer) check(ctx context.Context) (attest.Identity, *services, error) {
-	_, claims, err := s.token(ctx)
-	if err != nil {
-		return attest.Identity{}, nil, err
-	}
-	services, err := s.load(ctx)
-	if err != nil {
-		return attest.Identity{}, nil, err
-	}
-	if err := s.guardPrivate(claims, services); err != nil {
-		return attest.Identity{}, nil, err
-	}
-	identity, err := claims.identity(s.options.Job)
-	return identity, services, err
+	return services.format, nil
 }
 
 // token fetches a token and reads its claims.
@@ -113,17 +121,14 @@ func (s *Signer) token(ctx context.Context) (secret.String, *claims, error) {
 
 // load finds the services and the trust root, once.
 func (s *Signer) load(ctx context.Context) (*services, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.services != nil {
-		return s.services, nil
+	s.loading.Lock()
+	defer s.loading.Unlock()
+	if s.services == nil && s.unknown == nil {
+		s.services, s.unknown = guarded(func() (*services, error) {
+			return s.trust.load(ctx, s.options.Transport, s.options.Format)
+		})
 	}
-	services, err := s.trust.load(ctx, s.options.Transport, s.options.Format)
-	if err != nil {
-		return nil, err
-	}
-	s.services = services
-	return services, nil
+	return s.services, s.unknown
 }
 
 // signOne signs, logs and verifies one statement.

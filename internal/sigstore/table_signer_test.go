@@ -68,7 +68,7 @@ func (c signerCase) run(t *testing.T) {
 		return secret.New(next), nil
 	}
 	s := newSigner(t, o)
-	_, _, err := s.Check(t.Context())
+	_, _, err := check(t.Context(), s)
 	var bundles []*attest.Bundle
 	if err == nil {
 		bundles, err = s.Sign(t.Context(), three(t)[:1])

@@ -93,7 +93,7 @@ func TestBadFiles(t *testing.T) {
 			o.Instance = c.in
 			s, err := sigstore.New(o)
 			if err == nil {
-				_, _, err = s.Check(t.Context())
+				_, _, err = check(t.Context(), s)
 			}
 			goldenProblem(t, c.golden, err)
 		})
@@ -123,7 +123,7 @@ func TestTrustRootUnavailable(t *testing.T) {
 	i := newInstance(t)
 	o := options(t, i, token(t, claims(nil)))
 	o.Instance = sigstore.Instance{FulcioURL: fulcioURL, RekorURL: rekorURL, TUFURL: "http://tuf.example.com"}
-	_, _, err := newSigner(t, o).Check(t.Context())
+	_, _, err := check(t.Context(), newSigner(t, o))
 	goldenProblem(t, "trust-root", err)
 	for host := range i.requests {
 		if host != "tuf.example.com" {

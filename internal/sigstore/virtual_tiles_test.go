@@ -129,7 +129,7 @@ func TestSignVersion2(t *testing.T) {
 	i := newInstance(t)
 	o := withRekor2(options(t, i, token(t, claims(nil))))
 	s := newSigner(t, o)
-	id, format, err := s.Check(t.Context())
+	id, format, err := check(t.Context(), s)
 	if err != nil || format != attest.Bundles || id != identity {
 		t.Fatalf("%v signs %s: %v", id, format, err)
 	}
