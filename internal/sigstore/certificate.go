@@ -16,6 +16,7 @@ import (
 	"github.com/sigstore/sigstore-go/pkg/sign"
 	sigverify "github.com/sigstore/sigstore-go/pkg/verify"
 	"github.com/sigstore/sigstore/pkg/cryptoutils"
+	"golang.org/x/sync/errgroup"
 
 	"seal-image/internal/attest"
 	"seal-image/internal/problem"
@@ -77,17 +78,19 @@ func (s *Signer) certificate(ctx context.Context, services *services) (*certifie
 	if key != nil && time.Since(key.since) < keyLife {
 		return key, nil
 	}
-	if s.patience.limit > 0 && !s.patience.used() {
-		if err := services.alive(ctx, s.options.Transport); err != nil {
-			return nil, err
-		}
+	token, claims, err := s.prepare(ctx, services)
+	if err != nil {
+		return nil, err
 	}
-	key, err := s.certify(ctx, services)
+	key, err = s.certify(ctx, services, token, claims)
 	for try := 1; try < tokenTries && refusesToken(err); try++ {
 		if err := transport.Wait(ctx, tokenPause+rand.N(tokenSpread)); err != nil { //nolint:gosec // spreads load, protects nothing
 			return nil, err
 		}
-		key, err = s.certify(ctx, services)
+		if token, claims, err = s.token(ctx); err != nil {
+			return nil, err
+		}
+		key, err = s.certify(ctx, services, token, claims)
 	}
 	if err != nil {
 		return nil, err
@@ -98,6 +101,20 @@ func (s *Signer) certificate(ctx context.Context, services *services) (*certifie
 	return key, nil
 }
 
+// prepare fetches a token, and meanwhile finds out whether the services that have to follow are
+// there.
+func (s *Signer) prepare(ctx context.Context, services *services) (secret.String, *claims, error) {
+	var others errgroup.Group
+	if s.patience.limit > 0 && !s.patience.used() {
+		others.Go(func() error { return services.alive(ctx, s.options.Transport) })
+	}
+	token, claims, err := s.token(ctx)
+	if down := others.Wait(); down != nil { // a token alone is of no use
+		return secret.String{}, nil, down
+	}
+	return token, claims, err
+}
+
 // refusesToken reports whether Fulcio may take another token.
 func refusesToken(err error) bool {
 	p, ok := errors.AsType[*problem.Problem](err)
@@ -106,14 +123,10 @@ func refusesToken(err error) bool {
 		(failed.Status == http.StatusBadRequest || failed.Status == http.StatusUnauthorized)
 }
 
-// certify makes a key and has it certified. The certificate is checked before anything is
-// signed with it.
-func (s *Signer) certify(ctx context.Context, services *services) (*certified, error) {
+// certify makes a key and has it certified by a token. The certificate is checked before
+// anything is signed with it.
+func (s *Signer) certify(ctx context.Context, services *services, token secret.String, claims *claims) (*certified, error) {
 	since := time.Now()
-	token, claims, err := s.token(ctx)
-	if err != nil {
-		return nil, err
-	}
 	if err := s.guardPrivate(claims, services); err != nil {
 		return nil, err
 	}
