@@ -61,13 +61,24 @@ func (p *Pipeline) catalogImages(ctx context.Context, req Request, subject *Subj
 func (p *Pipeline) catalogInTurn(ctx context.Context, req Request, images []Image, sboms []*SBOM, arrivals *Arrivals) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(maxCatalogs)
+	left := 0
+	for i := range sboms {
+		if sboms[i] == nil {
+			left++
+		}
+	}
 	for i, img := range images {
 		if sboms[i] != nil {
 			continue
 		}
+		left--
+		next := min(maxCatalogs, left)
 		group.Go(func() (err error) {
 			if ctx.Err() != nil { // another image failed, or the run was stopped
 				return context.Cause(ctx)
+			}
+			if !req.Provided && next > 0 {
+				p.Cataloger.Warm(ctx, p.LayoutDir, 1+next)
 			}
 			sboms[i], err = p.catalogOne(ctx, req, img, arrivals)
 			return err
