@@ -25,6 +25,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
 
 	"seal-image/internal/attest"
 	"seal-image/internal/secret"
@@ -74,7 +75,7 @@ type session struct {
 	repo name.Repository
 	http *http.Client
 
-	downloads chan struct{} // has a value for each layer under way
+	downloads *semaphore.Weighted // of layers under way
 
 	mu        sync.Mutex
 	uploaded  map[string]bool                 // digests of blobs that this run has stored
@@ -123,7 +124,7 @@ func (c *Client) session(ctx context.Context, repo name.Repository, actions stri
 	s := &session{
 		repo:      repo,
 		http:      &http.Client{Transport: rt, CheckRedirect: sameHost},
-		downloads: make(chan struct{}, maxAtOnce),
+		downloads: semaphore.NewWeighted(maxAtOnce),
 		uploaded:  map[string]bool{},
 		lists:     map[name.Digest][]v1.Descriptor{},
 	}
@@ -136,7 +137,7 @@ func sessionKey(repo name.Repository, actions string) string {
 }
 
 // maxAtOnce bounds the requests of one kind that are under way together.
-const maxAtOnce = 8
+const maxAtOnce = 9
 
 // atOnce calls do for 0 to n-1, some at a time, and returns the first error in that order.
 func atOnce(n int, do func(i int) error) error {

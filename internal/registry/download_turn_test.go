@@ -14,13 +14,27 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// TestDownloadInTurn: of an image with many layers, eight are under way at most.
+// TestDownloadInTurn: of an image with many layers, nine are under way at most, and three that
+// are large.
 func TestDownloadInTurn(t *testing.T) {
 	t.Parallel()
+	for name, tt := range map[string]struct{ layers, size, want int }{
+		"small": {20, 1, 9},
+		"large": {5, 16 << 20, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			downloadInTurn(t, tt.layers, tt.size, tt.want)
+		})
+	}
+}
+
+func downloadInTurn(t *testing.T, many, size, want int) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		var layers []v1.Layer
-		for i := range 20 {
-			layers = append(layers, static.NewLayer([]byte(strings.Repeat("x", i+1)), types.OCIUncompressedLayer))
+		for i := range many {
+			layers = append(layers, static.NewLayer([]byte(strings.Repeat("x", size+i)), types.OCIUncompressedLayer))
 		}
 		img, err := mutate.AppendLayers(image(t, "linux/amd64", "many"), layers...)
 		if err != nil {
@@ -42,8 +56,8 @@ func TestDownloadInTurn(t *testing.T) {
 		cl := client(network)
 		subject := resolved(t, cl)
 		downloaded(t, cl, subject.Images)
-		if got := most.Load(); got != 8 {
-			t.Errorf("%d layers at once, want 8", got)
+		if got := most.Load(); int(got) != want {
+			t.Errorf("%d layers at once, want %d", got, want)
 		}
 	})
 }

@@ -62,14 +62,24 @@ func (s *session) resume(ctx context.Context, layer v1.Layer, d v1.Descriptor) v
 	}
 }
 
+const (
+	// largeLayer is a size, in bytes, from which a layer takes the line for longer than its request.
+	largeLayer = 16 << 20
+	// largeAtOnce is how many of these are under way together, as with Docker's engine: more of them
+	// are no sooner there, and the first later, which is read meanwhile.
+	largeAtOnce = 3
+)
+
 // openInTurn is openBlob when there is room for one more. The body has to be closed.
 func (s *session) openInTurn(ctx context.Context, d v1.Descriptor, from int64) (io.ReadCloser, int64, error) {
-	select {
-	case s.downloads <- struct{}{}:
-	case <-ctx.Done():
+	weight := int64(1)
+	if d.Size >= largeLayer {
+		weight = maxAtOnce / largeAtOnce
+	}
+	if s.downloads.Acquire(ctx, weight) != nil {
 		return nil, 0, context.Cause(ctx)
 	}
-	done := sync.OnceFunc(func() { <-s.downloads })
+	done := sync.OnceFunc(func() { s.downloads.Release(weight) })
 	body, start, err := s.openBlob(ctx, d, from)
 	if err != nil {
 		done()
