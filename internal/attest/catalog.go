@@ -61,26 +61,21 @@ func (p *Pipeline) catalogImages(ctx context.Context, req Request, subject *Subj
 func (p *Pipeline) catalogInTurn(ctx context.Context, req Request, images []Image, sboms []*SBOM, arrivals *Arrivals) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(maxCatalogs)
-	left := 0
-	for i := range sboms {
-		if sboms[i] == nil {
-			left++
+	var wanted []int
+	for i, known := range sboms {
+		if known == nil {
+			wanted = append(wanted, i)
 		}
 	}
-	for i, img := range images {
-		if sboms[i] != nil {
-			continue
-		}
-		left--
-		next := min(maxCatalogs, left)
+	for n, i := range wanted {
 		group.Go(func() (err error) {
 			if ctx.Err() != nil { // another image failed, or the run was stopped
 				return context.Cause(ctx)
 			}
-			if !req.Provided && next > 0 {
-				p.Cataloger.Warm(ctx, p.LayoutDir, 1+next)
+			if next := len(wanted) - n - 1; next > 0 && !req.Provided {
+				p.Cataloger.Warm(ctx, p.LayoutDir, 1+min(maxCatalogs, next)) // this one, and those that follow
 			}
-			sboms[i], err = p.catalogOne(ctx, req, img, arrivals)
+			sboms[i], err = p.catalogOne(ctx, req, images[i], arrivals)
 			return err
 		})
 	}

@@ -81,6 +81,7 @@ type session struct {
 	uploaded  map[string]bool                 // digests of blobs that this run has stored
 	referrers *bool                           // whether the referrers API answers; nil: not asked yet
 	lists     map[name.Digest][]v1.Descriptor // referrers of a digest, as they were listed last
+	images    map[name.Digest]v1.Image        // of which manifest and config were read
 }
 
 // reader returns a session that may read repo: that which writes, where there is one.
@@ -127,6 +128,7 @@ func (c *Client) session(ctx context.Context, repo name.Repository, actions stri
 		downloads: semaphore.NewWeighted(maxAtOnce),
 		uploaded:  map[string]bool{},
 		lists:     map[name.Digest][]v1.Descriptor{},
+		images:    map[name.Digest]v1.Image{},
 	}
 	c.sessions[key] = s
 	return s, nil

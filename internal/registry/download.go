@@ -78,11 +78,17 @@ func (c *Client) openAll(ctx context.Context, images []attest.Image, path layout
 	return opened, atOnce(len(images), func(i int) error { return c.readConfig(ctx, images[i], opened[i]) })
 }
 
-// open reads the manifest of an image.
+// open reads the manifest of an image, unless it was read already.
 func (c *Client) open(ctx context.Context, img attest.Image) (opened v1.Image, err error) {
 	s, err := c.reader(ctx, img.Ref.Context())
 	if err != nil {
 		return nil, err
+	}
+	s.mu.Lock()
+	opened, known := s.images[img.Ref]
+	s.mu.Unlock()
+	if known {
+		return opened, nil
 	}
 	err = present(ctx, lateWaits, func() (err error) {
 		opened, err = remote.Image(img.Ref, s.remote(ctx)...)

@@ -62,7 +62,7 @@ func (c *Client) resolve(ctx context.Context, ref name.Reference, expected v1.Ha
 	case desc.MediaType.IsIndex():
 		err = c.index(ctx, s, desc, subject)
 	case desc.MediaType.IsImage():
-		err = c.image(desc, subject)
+		err = c.image(s, desc, subject)
 	default:
 		err = unsupported(subject.Manifest, string(desc.MediaType))
 	}
@@ -77,7 +77,7 @@ func manifest(repo name.Repository, d v1.Descriptor) attest.Manifest {
 }
 
 // image fills in the one image of a plain manifest, or the type of an artifact.
-func (c *Client) image(desc *remote.Descriptor, subject *attest.Subject) error {
+func (c *Client) image(s *session, desc *remote.Descriptor, subject *attest.Subject) error {
 	img, err := desc.Image()
 	if err != nil {
 		return c.explainImage(err, subject.Ref)
@@ -95,7 +95,7 @@ func (c *Client) image(desc *remote.Descriptor, subject *attest.Subject) error {
 		subject.Images = []attest.Image{{Manifest: subject.Manifest}}
 		return nil
 	}
-	platform, err := configPlatform(img, subject.Ref)
+	platform, err := s.configPlatform(img, subject.Ref)
 	if err != nil {
 		return c.explainImage(err, subject.Ref)
 	}
@@ -103,7 +103,8 @@ func (c *Client) image(desc *remote.Descriptor, subject *attest.Subject) error {
 	return nil
 }
 
-func configPlatform(img v1.Image, ref name.Digest) (v1.Platform, error) {
+// configPlatform reads the config of an image, and keeps both for the download.
+func (s *session) configPlatform(img v1.Image, ref name.Digest) (v1.Platform, error) {
 	if err := plausible(img, ref); err != nil {
 		return v1.Platform{}, err
 	}
@@ -111,6 +112,9 @@ func configPlatform(img v1.Image, ref name.Digest) (v1.Platform, error) {
 	if err != nil {
 		return v1.Platform{}, err
 	}
+	s.mu.Lock()
+	s.images[ref] = img
+	s.mu.Unlock()
 	p := config.Platform()
 	if p == nil {
 		return v1.Platform{OS: "unknown", Architecture: "unknown"}, nil
@@ -217,7 +221,7 @@ func (c *Client) platformOf(ctx context.Context, s *session, ref name.Digest) (v
 	if err != nil {
 		return v1.Platform{}, c.explainImage(err, ref)
 	}
-	p, err := configPlatform(img, ref)
+	p, err := s.configPlatform(img, ref)
 	if err != nil {
 		return v1.Platform{}, c.explainImage(err, ref)
 	}

@@ -164,7 +164,6 @@ func config(req request) (*syft.CreateSBOMConfig, error) {
 	}
 	return selection(req.Options.Catalogers).WithTool(toolName, req.Version).
 		WithRelationshipsConfig(cataloging.DefaultRelationshipsConfig().WithPackageFileOwnership(files != syftfile.NoFilesSelection)).
-		WithUnknownsConfig(cataloging.UnknownsConfig{}). // syft's own format alone has them
 		WithFilesConfig(filecataloging.DefaultConfig().WithSelection(files).WithHashers(crypto.SHA1, crypto.SHA256)), nil
 }
 
