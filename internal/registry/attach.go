@@ -134,8 +134,8 @@ func (s *session) putBlobs(ctx context.Context, groups []*group) error {
 }
 
 // putManifests stores the new referrers. With the referrers API they are visible then; else they
-// wait for the index. What makes others trusted comes after them: the signatures last, and of these
-// that of the last group, as of tags.
+// wait for the index. A signature comes after what it makes trusted, and what is about the last
+// group, which may be made of the others, after them.
 func (c *Client) putManifests(ctx context.Context, s *session, groups []*group) error {
 	type put struct {
 		referrer
@@ -145,15 +145,15 @@ func (c *Client) putManifests(ctx context.Context, s *session, groups []*group) 
 	for i, g := range groups {
 		for _, r := range g.manifests {
 			turn := 0
-			switch {
-			case r.a.State == attest.Existing:
-				continue
-			case r.a.IsSignature() && i == len(groups)-1:
-				turn = 2
-			case r.a.IsSignature():
-				turn = 1
+			if r.a.IsSignature() {
+				turn++
 			}
-			inTurn[turn] = append(inTurn[turn], put{r, g.about})
+			if i == len(groups)-1 {
+				turn++
+			}
+			if r.a.State != attest.Existing {
+				inTurn[turn] = append(inTurn[turn], put{r, g.about})
+			}
 		}
 	}
 	for _, some := range inTurn {

@@ -1,6 +1,7 @@
 package sigstore
 
 import (
+	"cmp"
 	"context"
 	"crypto/ecdsa"
 	"crypto/sha256"
@@ -109,10 +110,11 @@ func (s *Signer) prepare(ctx context.Context, services *services) (secret.String
 		others.Go(func() error { return services.alive(ctx, s.options.Transport) })
 	}
 	token, claims, err := s.token(ctx)
-	if down := others.Wait(); down != nil { // a token alone is of no use
-		return secret.String{}, nil, down
+	down := others.Wait() // a token alone is of no use
+	if ctx.Err() != nil {
+		down = context.Cause(ctx)
 	}
-	return token, claims, err
+	return token, claims, cmp.Or(down, err)
 }
 
 // refusesToken reports whether Fulcio may take another token.
