@@ -89,7 +89,10 @@ func startAction(t *testing.T, argument string) (*exec.Cmd, net.Listener) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(program, content, 0o755); err != nil {
+	syscall.ForkLock.RLock() // a process that another test starts now would keep the file open for a moment
+	err = os.WriteFile(program, content, 0o755)
+	syscall.ForkLock.RUnlock()
+	if err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), program)

@@ -116,7 +116,10 @@ func copyOfSelf(t *testing.T) string {
 		t.Fatal(err)
 	}
 	at := filepath.Join(dir, "program")
-	if err := os.WriteFile(at, content, 0o755); err != nil {
+	syscall.ForkLock.RLock() // a process that another test starts now would keep the file open for a moment
+	err = os.WriteFile(at, content, 0o755)
+	syscall.ForkLock.RUnlock()
+	if err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Chmod(dir, 0o755); err != nil {
