@@ -12,8 +12,8 @@ import (
 	"seal-image/internal/problem"
 )
 
-// attach stores what is planned, image by image: platforms before the index, and of each
-// digest the SBOM before the signature. Then it looks whether the tags are still those of the
+// attach stores what is planned, image by image: of each digest the SBOM before the signature,
+// and of either that of the platforms before that of the index. Then it looks whether the tags are still those of the
 // image.
 func (p *Pipeline) attach(ctx context.Context, req Request, res *Result) {
 	if !res.alive() {

@@ -50,7 +50,7 @@ func (p *Pipeline) catalogImages(ctx context.Context, req Request, subject *Subj
 	arrivals := NewArrivals()
 	group, both := errgroup.WithContext(ctx)
 	if !req.Provided && len(wanted) > 0 {
-		p.Cataloger.Warm(ctx, p.LayoutDir, min(maxCatalogs, len(wanted))) // also for the next subject
+		p.Cataloger.Warm(ctx, p.LayoutDir, len(wanted)) // not for this group alone: the next subject takes what is left
 		group.Go(func() error { return p.download(both, subject, wanted, arrivals) })
 	}
 	group.Go(func() error { return p.catalogInTurn(both, req, subject.Images, sboms, arrivals) })
@@ -61,21 +61,15 @@ func (p *Pipeline) catalogImages(ctx context.Context, req Request, subject *Subj
 func (p *Pipeline) catalogInTurn(ctx context.Context, req Request, images []Image, sboms []*SBOM, arrivals *Arrivals) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(maxCatalogs)
-	var wanted []int
-	for i, known := range sboms {
-		if known == nil {
-			wanted = append(wanted, i)
+	for i, img := range images {
+		if sboms[i] != nil {
+			continue
 		}
-	}
-	for n, i := range wanted {
 		group.Go(func() (err error) {
 			if ctx.Err() != nil { // another image failed, or the run was stopped
 				return context.Cause(ctx)
 			}
-			if next := len(wanted) - n - 1; next > 0 && !req.Provided {
-				p.Cataloger.Warm(ctx, p.LayoutDir, 1+min(maxCatalogs, next)) // this one, and those that follow
-			}
-			sboms[i], err = p.catalogOne(ctx, req, images[i], arrivals)
+			sboms[i], err = p.catalogOne(ctx, req, img, arrivals)
 			return err
 		})
 	}

@@ -30,8 +30,8 @@ type Downloader interface {
 
 // Cataloger makes SBOM documents.
 type Cataloger interface {
-	// Warm makes ready, for the layout in dir, what n calls of Catalog at the same time take,
-	// and lets go of what is more than that.
+	// Warm makes ready, for the layout in dir, what the next n calls of Catalog take, as far as
+	// it is worth it, and lets go of what is more than that.
 	Warm(ctx context.Context, dir string, n int)
 	// Catalog lists the packages of one image of the OCI image layout in dir, for whose
 	// layers it waits. It releases them.
@@ -210,20 +210,29 @@ func (p *Pipeline) identify(ctx context.Context, req *Request, res *Result) erro
 			return err
 		}
 	}
-	p.Log.InfoContext(ctx, "may sign", slog.String("identity", identity.SAN), slog.String("issuer", identity.Issuer))
+	p.Log.InfoContext(ctx, "runs as", slog.String("identity", identity.SAN), slog.String("issuer", identity.Issuer))
 	return nil
 }
 
-// ready finds out for which verifiers can be signed, if anybody can sign for an image.
+// ready finds out for which verifiers can be signed, if anybody can sign for an image. Where that
+// is excused, the run has no identity.
 func (p *Pipeline) ready(ctx context.Context, req *Request, res *Result) error {
 	if res.Identity == (Identity{}) || !res.alive() {
 		return nil
 	}
+	defer p.Progress.Step("Find the services that sign", nil)()
+	start := time.Now()
 	format, err := p.Signer.Ready(ctx)
 	if err != nil {
-		return p.excuse(ctx, *req, fmt.Errorf("find the services that sign: %w", err))
+		err = fmt.Errorf("find the services that sign: %w", err)
+		res.Identity, req.Sign.Provenance = Identity{}, nil
+		if err = p.excuse(ctx, *req, err); err != nil {
+			_ = res.stopped(err)
+		}
+		return err
 	}
 	req.Sign.Format = format
+	p.Log.InfoContext(ctx, "may sign", slog.String("format", string(format)), took(start))
 	return nil
 }
 

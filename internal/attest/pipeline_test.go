@@ -100,7 +100,8 @@ func TestRunStops(t *testing.T) {
 		"resolve":        {"resolve", "resolve ghcr.io/acme/app:v1", 0, 0, 0, "resolve ghcr.io/acme/app:v1: "},
 		"download":       {"download", "download a b to layout", 0, 0, 0, "download ghcr.io/acme/app@sha256:"},
 		"catalog":        {"catalog", "catalog", 0, 0, 0, "catalog linux/"},
-		"find":           {"find b", "find b", 0, 0, 0, "look for attachments of ghcr.io/acme/app@sha256:bbb"},
+		"services":       {"check-services", "check-services", 0, 0, 0, "find the services that sign: "},
+		"find":           {"find a", "find a", 0, 0, 0, "look for attachments of ghcr.io/acme/app@sha256:aaa"},
 		"describe":       {"index", "index f of 2", 0, 0, 0, "describe index ghcr.io/acme/app@sha256:fff"},
 		"sign":           {"sign", "sign", 4, 7, 0, "sign ghcr.io/acme/app@sha256:"},
 		"attach":         {"attach", "attach", 9, 11, 1, "attach to ghcr.io/acme/app@sha256:"},
@@ -144,7 +145,7 @@ func TestRunStops(t *testing.T) {
 func TestRunCancelled(t *testing.T) {
 	t.Parallel()
 	for _, call := range []string{
-		"check-identity", "check-push", "resolve", "download", "catalog", "find", "index", "sign", "attach", "read-back",
+		"check-identity", "check-push", "resolve", "check-services", "download", "catalog", "find", "index", "sign", "attach", "read-back",
 	} {
 		for _, ended := range []string{"with an error", "in the meantime"} {
 			t.Run(call+" "+ended, func(t *testing.T) {
@@ -258,14 +259,17 @@ func TestDryRunExcuses(t *testing.T) {
 
 	for _, code := range []problem.Code{problem.IDTokenPermission, problem.RegistryLogin, problem.RegistryDenied, problem.PrivateRepository, problem.IDTokenRequest, problem.TrustRoot, problem.RegistryUnavailable} {
 		excused := code == problem.IDTokenPermission || code == problem.RegistryLogin || code == problem.RegistryDenied || code == problem.PrivateRepository
-		for _, call := range []string{"check-identity", "check-push", "resolve", "download", "catalog"} {
+		for _, call := range []string{"check-identity", "check-push", "resolve", "check-services", "download", "catalog"} {
 			w := newWorld(single())
 			cause := &problem.Problem{Code: code, What: "No."}
 			w.fail[call] = cause
-			_, err := w.run(t, dry)
+			res, err := w.run(t, dry)
 			want := excused && strings.HasPrefix(call, "check-")
 			if (err == nil) != want || (err != nil && !errors.Is(err, cause)) {
 				t.Errorf("%s fails with %s, and the dry run says %v", call, code, err)
+			}
+			if call == "check-services" && res.Identity != (attest.Identity{}) {
+				t.Errorf("nobody may sign, and the result names %v", res.Identity)
 			}
 			if _, err := w.run(t, nil); !errors.Is(err, cause) {
 				t.Errorf("%s fails with %s, and the run says %v", call, code, err)

@@ -61,7 +61,7 @@ func (w *world) Check(context.Context) (attest.Identity, error) {
 
 // Ready implements [attest.Signer].
 func (w *world) Ready(context.Context) (attest.SignatureFormat, error) {
-	return w.signsFor, w.call("ready")
+	return w.signsFor, w.call("check-services")
 }
 
 // Sign implements [attest.Signer].

@@ -2,7 +2,6 @@ package attest
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -50,23 +49,21 @@ func (s *Subject) toSign(req Request) []Manifest {
 func (p *Pipeline) reuseAll(ctx context.Context, req Request, s *Seal) error {
 	digests := s.Subject.toSign(req)
 	stored := make([][]Stored, len(digests))
-	find := func(i int) (err error) {
+	find := func(ctx context.Context, i int) (err error) {
 		if stored[i], err = p.findReusable(ctx, req, digests[i]); err != nil {
 			return fmt.Errorf("look for attachments of %s: %w", digests[i].Ref, err)
 		}
 		return nil
 	}
-	if err := find(0); err != nil { // whose answer says what the registry can do
+	if err := find(ctx, 0); err != nil { // whose answer says what the registry can do
 		return err
 	}
-	errs := make([]error, len(digests))
-	var group errgroup.Group
+	group, all := errgroup.WithContext(ctx)
 	group.SetLimit(maxFinds)
 	for i := 1; i < len(digests); i++ {
-		group.Go(func() error { errs[i] = find(i); return nil })
+		group.Go(func() error { return find(all, i) })
 	}
-	_ = group.Wait()
-	if err := cmp.Or(errs...); err != nil { // the first in the order of digests
+	if err := group.Wait(); err != nil {
 		return err
 	}
 	for i, m := range digests {

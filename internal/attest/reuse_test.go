@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -208,4 +210,27 @@ func TestAdoptOfTheSameImage(t *testing.T) {
 			t.Errorf("platform %d has %s", i, got)
 		}
 	}
+}
+
+// TestFirstFind: the first answer says what the registry can do, so that no other question is
+// asked meanwhile.
+func TestFirstFind(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(two())
+		w.on["find a"] = func() {
+			time.Sleep(time.Second) // all others would have begun
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			if asked := w.did("find"); len(asked) != 1 {
+				t.Errorf("asked meanwhile: %q", asked)
+			}
+		}
+		if _, err := w.run(t, bundlesOnly); err != nil {
+			t.Fatal(err)
+		}
+		if asked := w.did("find"); len(asked) != 3 {
+			t.Errorf("asked: %q", asked)
+		}
+	})
 }

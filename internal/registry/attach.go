@@ -134,8 +134,8 @@ func (s *session) putBlobs(ctx context.Context, groups []*group) error {
 }
 
 // putManifests stores the new referrers. With the referrers API they are visible then; else they
-// wait for the index. A signature comes after what it makes trusted, and what is about the last
-// group, which may be made of the others, after them.
+// wait for the index. A signature comes after what it makes trusted, and of either kind that of the
+// last group, which may be made of the others, after theirs.
 func (c *Client) putManifests(ctx context.Context, s *session, groups []*group) error {
 	type put struct {
 		referrer

@@ -125,7 +125,7 @@ func (c *Client) session(ctx context.Context, repo name.Repository, actions stri
 	s := &session{
 		repo:      repo,
 		http:      &http.Client{Transport: rt, CheckRedirect: sameHost},
-		downloads: semaphore.NewWeighted(maxAtOnce),
+		downloads: semaphore.NewWeighted(layersAtOnce),
 		uploaded:  map[string]bool{},
 		lists:     map[name.Digest][]v1.Descriptor{},
 		images:    map[name.Digest]v1.Image{},
@@ -139,7 +139,7 @@ func sessionKey(repo name.Repository, actions string) string {
 }
 
 // maxAtOnce bounds the requests of one kind that are under way together.
-const maxAtOnce = 9
+const maxAtOnce = 8
 
 // atOnce calls do for 0 to n-1, some at a time, and returns the first error in that order.
 func atOnce(n int, do func(i int) error) error {

@@ -48,7 +48,7 @@ func (c *Client) Download(ctx context.Context, images []attest.Image, dir string
 	if err != nil {
 		return err
 	}
-	group.SetLimit(maxAtOnce)
+	group.SetLimit(layersAtOnce)
 	for _, layer := range missing {
 		group.Go(func() error { return c.copyTo(ctx, path, layer, arrivals) })
 	}

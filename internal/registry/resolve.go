@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -112,14 +113,24 @@ func (s *session) configPlatform(img v1.Image, ref name.Digest) (v1.Platform, er
 	if err != nil {
 		return v1.Platform{}, err
 	}
-	s.mu.Lock()
-	s.images[ref] = img
-	s.mu.Unlock()
+	s.keep(ref, img)
 	p := config.Platform()
 	if p == nil {
 		return v1.Platform{OS: "unknown", Architecture: "unknown"}, nil
 	}
 	return *p, nil
+}
+
+// keep keeps an image for its download. One with a layer that lies elsewhere, which the library
+// reads as long as the image may be asked, is made anew, to end with the download.
+func (s *session) keep(ref name.Digest, img v1.Image) {
+	m, err := img.Manifest()
+	if err != nil || slices.ContainsFunc(m.Layers, func(d v1.Descriptor) bool { return len(d.URLs) > 0 }) {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.images[ref] = img
 }
 
 // Bounds of an index. Indexes within indexes are allowed by the specification, and no

@@ -63,6 +63,8 @@ func (s *session) resume(ctx context.Context, layer v1.Layer, d v1.Descriptor) v
 }
 
 const (
+	// layersAtOnce bounds the layers that are under way together.
+	layersAtOnce = 9
 	// largeLayer is a size, in bytes, from which a layer takes the line for longer than its request.
 	largeLayer = 16 << 20
 	// largeAtOnce is how many of these are under way together, as with Docker's engine: more of them
@@ -74,7 +76,7 @@ const (
 func (s *session) openInTurn(ctx context.Context, d v1.Descriptor, from int64) (io.ReadCloser, int64, error) {
 	weight := int64(1)
 	if d.Size >= largeLayer {
-		weight = maxAtOnce / largeAtOnce
+		weight = layersAtOnce / largeAtOnce
 	}
 	if s.downloads.Acquire(ctx, weight) != nil {
 		return nil, 0, context.Cause(ctx)

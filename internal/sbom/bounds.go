@@ -104,18 +104,23 @@ func (b bounded) Layers() ([]v1.Layer, error) {
 	if err != nil {
 		return nil, err
 	}
+	manifest, err := b.Manifest()
+	if err != nil {
+		return nil, err
+	}
 	config, err := b.ConfigFile()
 	if err != nil {
 		return nil, err
 	}
 	for i := range layers {
-		layers[i] = boundedLayer{Layer: layers[i], diffID: config.RootFS.DiffIDs[i], taken: b.taken}
+		layers[i] = boundedLayer{Layer: layers[i], size: manifest.Layers[i].Size, diffID: config.RootFS.DiffIDs[i], taken: b.taken}
 	}
 	return layers, nil
 }
 
 type boundedLayer struct {
 	v1.Layer
+	size   int64 // bytes of the blob, as the manifest says
 	diffID v1.Hash
 	taken  *budget
 }

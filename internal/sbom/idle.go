@@ -12,11 +12,15 @@ import (
 // idle are children that catalog, and have no image yet. What takes one half a second of
 // processor time is done when its image is there: to start, and to make the matcher of licenses.
 type idle struct {
-	mu  sync.Mutex
-	all []*process
+	mu   sync.Mutex
+	all  []*process
+	left int // images that are to be cataloged
 }
 
-// Warm implements [attest.Cataloger].
+// maxIdle bounds the children that wait: as many as there are at work.
+const maxIdle = 2
+
+// Warm implements [attest.Cataloger]. The children end by it, or by their work; ctx may end before.
 func (c *Cataloger) Warm(ctx context.Context, dir string, n int) {
 	c.idle.mu.Lock()
 	defer c.idle.mu.Unlock()
@@ -25,13 +29,20 @@ func (c *Cataloger) Warm(ctx context.Context, dir string, n int) {
 		c.idle.all[last].end()
 		c.idle.all = c.idle.all[:last]
 	}
-	if err := c.startIdle(ctx, dir, n); err != nil { // it will be an error for the image that needs it
+	c.idle.left = n
+	c.startIdle(ctx, dir)
+}
+
+// startIdle starts children for those images that are left. Without one there will be an error for
+// the image that needs it.
+func (c *Cataloger) startIdle(ctx context.Context, dir string) {
+	if err := c.startAll(context.WithoutCancel(ctx), dir, min(maxIdle, c.idle.left)); err != nil {
 		c.Log.DebugContext(ctx, "no child ready", slog.Any("error", err))
 	}
 }
 
-// startIdle starts children until there are n, in a layout that may not be there yet.
-func (c *Cataloger) startIdle(ctx context.Context, dir string, n int) error {
+// startAll starts children until there are n, in a layout that may not be there yet.
+func (c *Cataloger) startAll(ctx context.Context, dir string, n int) error {
 	if len(c.idle.all) >= n {
 		return nil
 	}
@@ -52,11 +63,13 @@ func (c *Cataloger) startIdle(ctx context.Context, dir string, n int) error {
 func (c *Cataloger) take(ctx context.Context, dir string) (*process, error) {
 	c.idle.mu.Lock()
 	defer c.idle.mu.Unlock()
+	c.idle.left--
 	if len(c.idle.all) == 0 {
 		return c.startCatalog(ctx, dir)
 	}
 	child := c.idle.all[0]
 	c.idle.all = c.idle.all[1:]
+	c.startIdle(ctx, dir)
 	return child, nil
 }
 

@@ -22,7 +22,7 @@ type Limits struct {
 }
 
 // memory is the number of bytes of a child; 0 where it cannot be known. Two that catalog and two
-// that unpack work at a time, and the parent and the page cache live too.
+// that unpack work at a time, two wait, and the parent and the page cache live too.
 func (l Limits) memory() uint64 {
 	if l.Memory > 0 {
 		return l.Memory

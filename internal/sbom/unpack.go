@@ -31,14 +31,18 @@ func Unpack(ctx context.Context, in io.Reader, out io.Writer) error {
 	tell := json.NewEncoder(out)
 	var mu sync.Mutex
 	group, ctx := errgroup.WithContext(ctx)
+	layers, err := img.byDigest()
+	if err != nil {
+		return err
+	}
 	order := newTurns(runtime.GOMAXPROCS(0))
 	for digest := range each(ctx, lines) {
 		group.Go(func() error {
-			layer, size, err := img.layer(digest)
-			if err != nil {
-				return err
+			layer, known := layers[digest]
+			if !known {
+				return fmt.Errorf("the image has no layer %s", digest)
 			}
-			defer order.take(size)()
+			defer order.take(layer.size)()
 			if ctx.Err() != nil {
 				return nil // another has failed
 			}
@@ -87,7 +91,7 @@ type turns struct {
 	mu      sync.Mutex
 	changed *sync.Cond
 	free    int
-	waiting []int64 // sizes
+	waiting []int64 // sizes, the largest last
 }
 
 func newTurns(free int) *turns {
@@ -100,12 +104,12 @@ func newTurns(free int) *turns {
 func (t *turns) take(size int64) (done func()) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.waiting = append(t.waiting, size)
-	for t.free == 0 || size < slices.Max(t.waiting) {
+	at, _ := slices.BinarySearch(t.waiting, size)
+	t.waiting = slices.Insert(t.waiting, at, size)
+	for t.free == 0 || size < t.waiting[len(t.waiting)-1] {
 		t.changed.Wait()
 	}
-	i := slices.Index(t.waiting, size)
-	t.waiting = slices.Delete(t.waiting, i, i+1)
+	t.waiting = t.waiting[:len(t.waiting)-1]
 	t.free--
 	t.changed.Broadcast()
 	return func() {
@@ -138,17 +142,19 @@ func unpack(layer boundedLayer) (done unpackedLayer, err error) {
 	return unpackedLayer{Layer: from.digest, Content: layer.diffID, Packed: from.in, Bytes: from.out, Entries: from.entries.count}, to.Close()
 }
 
-// layer returns a layer of the image, and the size of its blob in bytes.
-func (b bounded) layer(digest v1.Hash) (boundedLayer, int64, error) {
+// byDigest returns the layers of the image.
+func (b bounded) byDigest() (map[v1.Hash]boundedLayer, error) {
 	layers, err := b.Layers()
 	if err != nil {
-		return boundedLayer{}, 0, err
+		return nil, err
 	}
+	out := map[v1.Hash]boundedLayer{}
 	for _, layer := range layers {
-		if d, err := layer.Digest(); err == nil && d == digest {
-			size, err := layer.Size()
-			return layer.(boundedLayer), size, err //nolint:forcetypeassert // see Layers
+		digest, err := layer.Digest()
+		if err != nil {
+			return nil, err
 		}
+		out[digest] = layer.(boundedLayer) //nolint:forcetypeassert // see Layers
 	}
-	return boundedLayer{}, 0, fmt.Errorf("the image has no layer %s", digest)
+	return out, nil
 }

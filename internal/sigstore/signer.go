@@ -119,7 +119,7 @@ func (s *Signer) token(ctx context.Context) (secret.String, *claims, error) {
 	return token, c, err
 }
 
-// load finds the services and the trust root, once.
+// load finds the services and the trust root, or why they cannot be found, once.
 func (s *Signer) load(ctx context.Context) (*services, error) {
 	s.loading.Lock()
 	defer s.loading.Unlock()
