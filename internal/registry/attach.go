@@ -137,11 +137,7 @@ func (s *session) putBlobs(ctx context.Context, groups []*group) error {
 // wait for the index. A signature comes after what it makes trusted, and of either kind that of the
 // last group, which may be made of the others, after theirs.
 func (c *Client) putManifests(ctx context.Context, s *session, groups []*group) error {
-	type put struct {
-		referrer
-		about attest.Manifest
-	}
-	var inTurn [3][]put
+	var inTurn [3][]referrer
 	for i, g := range groups {
 		for _, r := range g.manifests {
 			turn := 0
@@ -152,14 +148,14 @@ func (c *Client) putManifests(ctx context.Context, s *session, groups []*group) 
 				turn++
 			}
 			if r.a.State != attest.Existing {
-				inTurn[turn] = append(inTurn[turn], put{r, g.about})
+				inTurn[turn] = append(inTurn[turn], r)
 			}
 		}
 	}
 	for _, some := range inTurn {
 		err := atOnce(len(some), func(i int) error {
-			if err := s.putReferrer(ctx, some[i].referrer, some[i].about); err != nil {
-				return c.explainAttach(err, some[i].about)
+			if err := s.putReferrer(ctx, some[i]); err != nil {
+				return c.explainAttach(err, some[i].a.About)
 			}
 			return nil
 		})
@@ -170,8 +166,8 @@ func (c *Client) putManifests(ctx context.Context, s *session, groups []*group) 
 	return nil
 }
 
-func (s *session) putReferrer(ctx context.Context, r referrer, about attest.Manifest) error {
-	api, err := s.hasReferrersAPI(ctx, about)
+func (s *session) putReferrer(ctx context.Context, r referrer) error {
+	api, err := s.hasReferrersAPI(ctx, r.a.About)
 	if err != nil {
 		return err
 	}
