@@ -100,6 +100,16 @@ func otherContent(got string, says v1.Hash) error {
 
 // Layers implements [v1.Image].
 func (b bounded) Layers() ([]v1.Layer, error) {
+	layers, err := b.layers()
+	out := make([]v1.Layer, len(layers))
+	for i := range layers {
+		out[i] = layers[i]
+	}
+	return out, err
+}
+
+// layers returns the layers, from the lowest on.
+func (b bounded) layers() ([]boundedLayer, error) {
 	layers, err := b.Image.Layers()
 	if err != nil {
 		return nil, err
@@ -112,15 +122,18 @@ func (b bounded) Layers() ([]v1.Layer, error) {
 	if err != nil {
 		return nil, err
 	}
+	out := make([]boundedLayer, len(layers))
 	for i := range layers {
-		layers[i] = boundedLayer{Layer: layers[i], size: manifest.Layers[i].Size, diffID: config.RootFS.DiffIDs[i], taken: b.taken}
+		d := manifest.Layers[i]
+		out[i] = boundedLayer{Layer: layers[i], digest: d.Digest, size: d.Size, diffID: config.RootFS.DiffIDs[i], taken: b.taken}
 	}
-	return layers, nil
+	return out, nil
 }
 
 type boundedLayer struct {
 	v1.Layer
-	size   int64 // bytes of the blob, as the manifest says
+	digest v1.Hash // of the blob
+	size   int64   // bytes of the blob, as the manifest says
 	diffID v1.Hash
 	taken  *budget
 }
@@ -133,15 +146,11 @@ func (l boundedLayer) Uncompressed() (io.ReadCloser, error) { return l.open() }
 
 // open is Uncompressed, with what there is to know of the layer at its end.
 func (l boundedLayer) open() (*meter, error) {
-	digest, err := l.Digest()
-	if err != nil {
-		return nil, err
-	}
 	blob, err := l.Compressed()
 	if err != nil {
 		return nil, err
 	}
-	m := &meter{layer: l, digest: digest, blob: blob, entries: newEntries(l.taken)}
+	m := &meter{layer: l, blob: blob, entries: newEntries(l.taken)}
 	if m.expanded, err = expand(readerFunc(m.readBlob)); err != nil {
 		m.entries.stop()
 		_ = blob.Close()
@@ -153,7 +162,6 @@ func (l boundedLayer) open() (*meter, error) {
 // meter reads a layer, and looks at all that it passes on.
 type meter struct {
 	layer    boundedLayer
-	digest   v1.Hash
 	blob     io.ReadCloser
 	expanded io.ReadCloser
 	in, out  int64 // bytes of the blob, and what they have expanded to
@@ -219,7 +227,7 @@ func refuseLayer(digest v1.Hash, err error) error {
 }
 
 func (m *meter) refuse(err error) error {
-	return refuseLayer(m.digest, err)
+	return refuseLayer(m.layer.digest, err)
 }
 
 // Close implements [io.Closer].

@@ -8,32 +8,27 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"sync"
 
 	"github.com/anchore/stereoscope/pkg/filetree"
 	"github.com/anchore/stereoscope/pkg/image"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"golang.org/x/sync/errgroup"
 )
 
 // contents are those of the layers of an image, which another child unpacks meanwhile.
 type contents struct {
-	img     bounded
-	layers  []v1.Descriptor
-	diffIDs []v1.Hash       // which the config says
-	there   []chan struct{} // by layer; closed when it is to be looked for
+	layers []boundedLayer
+	taken  *budget
+	there  []chan struct{} // by layer; closed when it is to be looked for
 }
 
 func newContents(img bounded) (*contents, error) {
-	manifest, err := img.Manifest()
+	layers, err := img.layers()
 	if err != nil {
 		return nil, err
 	}
-	config, err := img.ConfigFile()
-	if err != nil {
-		return nil, err
-	}
-	c := &contents{img: img, layers: manifest.Layers, diffIDs: config.RootFS.DiffIDs}
-	for range c.layers {
+	c := &contents{layers: layers, taken: img.taken}
+	for range layers {
 		c.there = append(c.there, make(chan struct{}))
 	}
 	return c, nil
@@ -60,7 +55,7 @@ func (c *contents) follow(in *json.Decoder) error {
 		}
 	}
 	for i, there := range c.there {
-		if !told[c.layers[i].Digest] {
+		if !told[c.layers[i].digest] {
 			close(there)
 		}
 	}
@@ -69,14 +64,14 @@ func (c *contents) follow(in *json.Decoder) error {
 
 // have counts a layer as often as the image has it, and compares it with what the config says.
 func (c *contents) have(l unpackedLayer) error {
-	for i, d := range c.layers {
-		if d.Digest != l.Layer {
+	for i, layer := range c.layers {
+		if layer.digest != l.Layer {
 			continue
 		}
-		if says := c.diffIDs[i]; l.Content != says {
-			return otherContent(l.Content.String(), says)
+		if l.Content != layer.diffID {
+			return otherContent(l.Content.String(), layer.diffID)
 		}
-		if err := cmp.Or(c.img.taken.add(l.Packed, l.Bytes), c.img.taken.addEntries(l.Entries)); err != nil {
+		if err := cmp.Or(c.taken.add(l.Packed, l.Bytes), c.taken.addEntries(l.Entries)); err != nil {
 			return err
 		}
 		close(c.there[i])
@@ -92,15 +87,11 @@ func (withoutLayers) Layers() ([]v1.Layer, error) { return nil, nil }
 
 // read reads the image while follow has more to say.
 func (c *contents) read(ctx context.Context, in *json.Decoder, into *image.Image, dir string) error {
-	layers, err := c.img.Layers()
-	if err != nil {
-		return err
-	}
 	if err := into.Read(ctx); err != nil {
 		return err
 	}
 	whole := make(chan error, 1)
-	go func() { whole <- c.readLayers(layers, into, dir) }()
+	go func() { whole <- c.readLayers(into, dir) }()
 	followed := make(chan error, 1)
 	go func() { followed <- c.follow(in) }()
 	select {
@@ -117,23 +108,21 @@ func (c *contents) read(ctx context.Context, in *json.Decoder, into *image.Image
 // readLayers does for the layers what [image.Image.Read] would, but for the trees of what each
 // has together with those below it: packages are looked for in all layers together, and those
 // trees are most of the memory where layers are many.
-func (c *contents) readLayers(layers []v1.Layer, into *image.Image, dir string) error {
+func (c *contents) readLayers(into *image.Image, dir string) error {
 	files := image.NewFileCatalog()
-	read := make([]*image.Layer, len(layers))
-	failed := make([]error, len(layers))
-	group := errgroup.Group{}
-	turns := make(chan struct{}, runtime.GOMAXPROCS(0))
-	for i := range layers {
-		read[i] = image.NewLayer(layers[i])
-		group.Go(func() error {
+	read := make([]*image.Layer, len(c.layers))
+	failed := make([]error, len(c.layers))
+	order := newTurns(runtime.GOMAXPROCS(0))
+	var reading sync.WaitGroup
+	for i, layer := range c.layers {
+		read[i] = image.NewLayer(layer)
+		reading.Go(func() {
 			<-c.there[i]
-			turns <- struct{}{}
-			defer func() { <-turns }()
+			defer order.take(layer.size)()
 			failed[i] = read[i].Read(files, i, dir)
-			return nil
 		})
 	}
-	_ = group.Wait()
+	reading.Wait()
 	if err := cmp.Or(failed...); err != nil { // the lowest layer's, whichever was the first
 		return err
 	}

@@ -31,14 +31,18 @@ func Unpack(ctx context.Context, in io.Reader, out io.Writer) error {
 	tell := json.NewEncoder(out)
 	var mu sync.Mutex
 	group, ctx := errgroup.WithContext(ctx)
-	layers, err := img.byDigest()
+	layers, err := img.layers()
 	if err != nil {
 		return err
+	}
+	byDigest := map[v1.Hash]boundedLayer{}
+	for _, layer := range layers {
+		byDigest[layer.digest] = layer
 	}
 	order := newTurns(runtime.GOMAXPROCS(0))
 	for digest := range each(ctx, lines) {
 		group.Go(func() error {
-			layer, known := layers[digest]
+			layer, known := byDigest[digest]
 			if !known {
 				return fmt.Errorf("the image has no layer %s", digest)
 			}
@@ -127,7 +131,7 @@ func unpack(layer boundedLayer) (done unpackedLayer, err error) {
 		return done, err
 	}
 	defer from.Close()
-	to, err := os.OpenFile(filepath.Join(os.TempDir(), from.digest.Hex), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	to, err := os.OpenFile(filepath.Join(os.TempDir(), layer.digest.Hex), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return done, err
 	}
@@ -139,22 +143,5 @@ func unpack(layer boundedLayer) (done unpackedLayer, err error) {
 	if _, err := io.CopyBuffer(struct{ io.Writer }{to}, from, make([]byte, 1<<18)); err != nil {
 		return done, err
 	}
-	return unpackedLayer{Layer: from.digest, Content: layer.diffID, Packed: from.in, Bytes: from.out, Entries: from.entries.count}, to.Close()
-}
-
-// byDigest returns the layers of the image.
-func (b bounded) byDigest() (map[v1.Hash]boundedLayer, error) {
-	layers, err := b.Layers()
-	if err != nil {
-		return nil, err
-	}
-	out := map[v1.Hash]boundedLayer{}
-	for _, layer := range layers {
-		digest, err := layer.Digest()
-		if err != nil {
-			return nil, err
-		}
-		out[digest] = layer.(boundedLayer) //nolint:forcetypeassert // see Layers
-	}
-	return out, nil
+	return unpackedLayer{Layer: layer.digest, Content: layer.diffID, Packed: from.in, Bytes: from.out, Entries: from.entries.count}, to.Close()
 }
