@@ -164,11 +164,13 @@ func hold(layout string) int {
 	return 0
 }
 
-// greedy takes more and more memory.
+// greedy takes more and more memory, slowly enough that the parent sees it before the limit of the
+// kernel, at which the race detector ends the process with words of its own.
 func greedy(string) int {
 	var all [][]byte
 	for {
 		all = append(all, bytes.Repeat([]byte("x"), 1<<20))
+		time.Sleep(time.Millisecond)
 		if len(all) > 1<<14 {
 			return len(all[0])
 		}
