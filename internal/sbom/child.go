@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	async "github.com/anchore/go-sync"
@@ -56,13 +57,17 @@ func Confine(limit time.Duration, out io.Writer) error {
 // Child is the other side of [Cataloger]: it reads a request from in and writes the
 // documents to out. It needs a TMPDIR that it may write to.
 func Child(ctx context.Context, in io.Reader, out io.Writer) error {
-	return answer(ctx, matcher(ctx), in, out)
+	var room atomic.Uint64
+	room.Store(roomToWait)
+	go collect(ctx, &room)
+	return answer(ctx, matcher(ctx, func() { room.Store(roomToWork) }), in, out)
 }
 
 // matcher makes what syft knows the texts of licenses by, which takes half a second. It starts
-// at once, and is waited for by the func that is returned.
-func matcher(ctx context.Context) func() (context.Context, error) {
+// at once, calls made at its end, and is waited for by the func that is returned.
+func matcher(ctx context.Context, made func()) func() (context.Context, error) {
 	ready := sync.OnceValues(func() (context.Context, error) {
+		defer made()
 		return syft.SetContextLicenseScanner(ctx, cataloging.DefaultLicenseConfig())
 	})
 	go func() { _, _ = ready() }()
@@ -107,7 +112,6 @@ func catalog(ctx context.Context, image source.Source, req request) (*catalogued
 	if err != nil {
 		return nil, err
 	}
-	debug.SetGCPercent(garbage)
 	ctx = async.SetContextExecutor(ctx, cataloging.ExecutorFile, tasks{async.NewExecutor(atOnce), 1})
 	found, err := syft.CreateSBOM(ctx, image, cfg)
 	if err != nil {
@@ -141,10 +145,6 @@ func (t tasks) ChildExecutor() async.Executor {
 	}
 	return tasks{async.NewExecutor(atOnce), t.below - 1}
 }
-
-// garbage is how many percent of what is in use there may be beside it, of which Go's default is
-// 100. The index of the files is most of it, and stays.
-const garbage = 75
 
 // atOnce is how many catalogers are at work. Syft's default is four for each processor, which
 // hold more in memory together.

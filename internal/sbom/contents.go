@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"runtime"
-	"sync"
 
 	"github.com/anchore/stereoscope/pkg/filetree"
 	"github.com/anchore/stereoscope/pkg/image"
@@ -110,34 +109,18 @@ func (c *contents) read(ctx context.Context, in *json.Decoder, into *image.Image
 // trees are most of the memory where layers are many.
 func (c *contents) readLayers(into *image.Image, dir string) error {
 	files := image.NewFileCatalog()
-	read := make([]*image.Layer, len(c.layers))
-	failed := make([]error, len(c.layers))
+	layers := make([]*image.Layer, len(c.layers))
+	read := make([]chan error, len(c.layers))
 	order := newTurns(runtime.GOMAXPROCS(0))
-	var reading sync.WaitGroup
 	for i, layer := range c.layers {
-		read[i] = image.NewLayer(layer)
-		reading.Go(func() {
+		layers[i], read[i] = image.NewLayer(layer), make(chan error, 1)
+		go func() {
 			<-c.there[i]
 			defer order.take(layer.size)()
-			failed[i] = read[i].Read(files, i, dir)
-		})
+			read[i] <- layers[i].Read(files, i, dir)
+		}()
 	}
-	reading.Wait()
-	if err := cmp.Or(failed...); err != nil { // the lowest layer's, whichever was the first
-		return err
-	}
-	return join(into, read, files)
-}
-
-// join makes the image of its layers.
-func join(into *image.Image, layers []*image.Layer, files *image.FileCatalog) error {
-	union := filetree.NewUnionFileTree()
-	for _, layer := range layers {
-		into.Metadata.Size += layer.Metadata.Size
-		union.PushTree(layer.Tree.(filetree.ReadWriter)) //nolint:forcetypeassert // as the library does
-		layer.Tree, layer.SearchContext = nil, nil
-	}
-	tree, err := union.Squash()
+	tree, err := join(layers, read)
 	if err != nil {
 		return err
 	}
@@ -146,5 +129,36 @@ func join(into *image.Image, layers []*image.Layer, files *image.FileCatalog) er
 	if n := len(layers); n > 0 {
 		layers[n-1].SquashedTree, layers[n-1].SquashedSearchContext = tree, into.SquashedSearchContext
 	}
+	for _, layer := range layers {
+		into.Metadata.Size += layer.Metadata.Size
+	}
 	return nil
+}
+
+// join makes one tree of those of the layers, from the lowest on, each as soon as it is read.
+// The error is the lowest layer's, whichever was the first.
+func join(layers []*image.Layer, read []chan error) (all filetree.ReadWriter, err error) {
+	all = filetree.New()
+	for i, layer := range layers {
+		if err := <-read[i]; err != nil {
+			return nil, err
+		}
+		if i == 0 {
+			all, err = lowest(layer.Tree)
+		} else {
+			err = all.Merge(layer.Tree)
+		}
+		if err != nil {
+			return nil, err
+		}
+		layer.Tree, layer.SearchContext = nil, nil
+	}
+	return all, nil
+}
+
+// lowest is the tree of the lowest layer, without marks of what it removes.
+func lowest(layer filetree.Reader) (filetree.ReadWriter, error) {
+	alone := filetree.NewUnionFileTree()
+	alone.PushTree(layer.(filetree.ReadWriter)) //nolint:forcetypeassert // as the library does
+	return alone.Squash()
 }
