@@ -33,6 +33,13 @@ func (p *Pipeline) catalog(ctx context.Context, req Request, res *Result) {
 	})
 }
 
+// discard gives back the disk that the images took.
+func (p *Pipeline) discard(_ context.Context, req Request, res *Result) {
+	if req.SBOM && !req.Provided && res.alive() {
+		p.Downloader.Discard(p.LayoutDir)
+	}
+}
+
 // maxCatalogs bounds the children at work at once; each uses all cores.
 const maxCatalogs = 2
 

@@ -26,6 +26,8 @@ type Resolver interface {
 type Downloader interface {
 	// Download adds images to the layout in dir, and tells arrivals what is there.
 	Download(ctx context.Context, images []Image, dir string, arrivals *Arrivals) error
+	// Discard begins to remove the layout in dir, which nobody reads any more.
+	Discard(dir string)
 }
 
 // Cataloger makes SBOM documents.
@@ -122,7 +124,7 @@ type Pipeline struct {
 	Attacher   Attacher
 	Progress   Progress
 	Log        *slog.Logger
-	LayoutDir  string // empty folder for the download; the caller removes it
+	LayoutDir  string // empty folder for the download; the caller removes what is left of it
 }
 
 // step does one thing for all images of res that have not failed.
@@ -150,7 +152,7 @@ func (p *Pipeline) Run(ctx context.Context, req Request) (*Result, error) {
 	case err != nil:
 		return res, err
 	}
-	steps := []step{p.catalog, p.reuse, p.describe, p.sign, p.attach}
+	steps := []step{p.catalog, p.discard, p.reuse, p.describe, p.sign, p.attach}
 	if req.DryRun {
 		steps = []step{p.catalog, p.describe}
 	}

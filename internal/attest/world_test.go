@@ -130,6 +130,9 @@ func (w *world) Download(ctx context.Context, images []attest.Image, dir string,
 	return nil
 }
 
+// Discard implements [attest.Downloader].
+func (w *world) Discard(dir string) { _ = w.call("discard %s", dir) }
+
 // Write takes the log.
 func (w *world) Write(line []byte) (int, error) {
 	if bytes.Contains(line, []byte("msg=downloaded")) {

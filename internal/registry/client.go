@@ -25,7 +25,6 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/sync/semaphore"
 
 	"seal-image/internal/attest"
 	"seal-image/internal/secret"
@@ -75,8 +74,6 @@ type session struct {
 	repo name.Repository
 	http *http.Client
 
-	downloads *semaphore.Weighted // of layers under way
-
 	mu        sync.Mutex
 	uploaded  map[string]bool                 // digests of blobs that this run has stored
 	referrers *bool                           // whether the referrers API answers; nil: not asked yet
@@ -123,12 +120,11 @@ func (c *Client) session(ctx context.Context, repo name.Repository, actions stri
 		return nil, c.explainHandshake(err, repo)
 	}
 	s := &session{
-		repo:      repo,
-		http:      &http.Client{Transport: rt, CheckRedirect: sameHost},
-		downloads: semaphore.NewWeighted(layersAtOnce),
-		uploaded:  map[string]bool{},
-		lists:     map[name.Digest][]v1.Descriptor{},
-		images:    map[name.Digest]v1.Image{},
+		repo:     repo,
+		http:     &http.Client{Transport: rt, CheckRedirect: sameHost},
+		uploaded: map[string]bool{},
+		lists:    map[name.Digest][]v1.Descriptor{},
+		images:   map[name.Digest]v1.Image{},
 	}
 	c.sessions[key] = s
 	return s, nil

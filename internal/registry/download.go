@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"net"
+	"os"
 	"slices"
 	"syscall"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
 
 	"seal-image/internal/attest"
 )
@@ -48,12 +50,23 @@ func (c *Client) Download(ctx context.Context, images []attest.Image, dir string
 	if err != nil {
 		return err
 	}
-	group.SetLimit(layersAtOnce)
+	line := semaphore.NewWeighted(layersAtOnce)
 	for _, layer := range missing {
-		group.Go(func() error { return c.copyTo(ctx, path, layer, arrivals) })
+		room := layer.room()
+		if line.Acquire(ctx, room) != nil { // another layer failed, or the run was stopped
+			group.Go(func() error { return context.Cause(ctx) })
+			break
+		}
+		group.Go(func() error {
+			defer line.Release(room)
+			return c.copyTo(ctx, path, layer, arrivals)
+		})
 	}
 	return group.Wait()
 }
+
+// Discard implements [attest.Downloader]: to remove what is large takes its time.
+func (c *Client) Discard(dir string) { go os.RemoveAll(dir) }
 
 // openAll reads manifests and configs, between which it looks whether there is room for the
 // layers.
@@ -126,12 +139,30 @@ func again(ctx context.Context, do func() error) (err error) {
 	return err
 }
 
+const (
+	// layersAtOnce bounds the layers that are under way together.
+	layersAtOnce = 9
+	// largeLayer is a size, in bytes, from which a layer takes the line for longer than its request.
+	largeLayer = 16 << 20
+	// largeAtOnce is how many of these are under way together, as with Docker's engine: more of them
+	// are no sooner there, and the first later, which is read meanwhile.
+	largeAtOnce = 3
+)
+
 // missingLayer is a layer that the layout lacks.
 type missingLayer struct {
 	v1.Layer
 	size   int64        // bytes
 	img    attest.Image // the first that has it
 	opened v1.Image
+}
+
+// room is how much of layersAtOnce the layer takes.
+func (l missingLayer) room() int64 {
+	if l.size >= largeLayer {
+		return layersAtOnce / largeAtOnce
+	}
+	return 1
 }
 
 // missing returns the layers that the layout does not have whole, each once, and tells which
@@ -190,9 +221,6 @@ func list(path layout.Path, img v1.Image) error {
 
 // copyTo copies a layer into the layout.
 func (c *Client) copyTo(ctx context.Context, path layout.Path, l missingLayer, arrivals *attest.Arrivals) error {
-	if ctx.Err() != nil { // another layer failed, or the run was stopped
-		return context.Cause(ctx)
-	}
 	err := again(ctx, func() error { return path.WriteImage(withLayers{l.opened, []v1.Layer{l.Layer}}) })
 	if err != nil {
 		return c.explainCopy(err, l.img, path)

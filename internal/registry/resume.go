@@ -11,7 +11,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strconv"
-	"sync"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -53,52 +52,13 @@ func (s *session) resume(ctx context.Context, layer v1.Layer, d v1.Descriptor) v
 	}
 	return resumed{
 		Layer: layer, hash: d.Digest, size: d.Size,
-		open: func(from int64) (io.ReadCloser, int64, error) { return s.openInTurn(ctx, d, from) },
+		open: func(from int64) (io.ReadCloser, int64, error) { return s.openBlob(ctx, d, from) },
 		wait: func(d time.Duration) error { return httpstack.Wait(ctx, d) },
 		tell: func(bytes, layers int64) {
 			attest.Advance(ctx, attest.Downloaded, bytes, 0)
 			attest.Advance(ctx, attest.Layers, layers, 0)
 		},
 	}
-}
-
-const (
-	// layersAtOnce bounds the layers that are under way together.
-	layersAtOnce = 9
-	// largeLayer is a size, in bytes, from which a layer takes the line for longer than its request.
-	largeLayer = 16 << 20
-	// largeAtOnce is how many of these are under way together, as with Docker's engine: more of them
-	// are no sooner there, and the first later, which is read meanwhile.
-	largeAtOnce = 3
-)
-
-// openInTurn is openBlob when there is room for one more. The body has to be closed.
-func (s *session) openInTurn(ctx context.Context, d v1.Descriptor, from int64) (io.ReadCloser, int64, error) {
-	weight := int64(1)
-	if d.Size >= largeLayer {
-		weight = layersAtOnce / largeAtOnce
-	}
-	if s.downloads.Acquire(ctx, weight) != nil {
-		return nil, 0, context.Cause(ctx)
-	}
-	done := sync.OnceFunc(func() { s.downloads.Release(weight) })
-	body, start, err := s.openBlob(ctx, d, from)
-	if err != nil {
-		done()
-		return nil, 0, err
-	}
-	return &inTurn{body, done}, start, nil
-}
-
-// inTurn is a body that makes room when it is closed.
-type inTurn struct {
-	io.ReadCloser
-	done func()
-}
-
-func (b *inTurn) Close() error {
-	defer b.done()
-	return b.ReadCloser.Close()
 }
 
 // openBlob asks for a blob from a byte on, and returns the byte at which the answer starts. It
