@@ -139,13 +139,7 @@ func (p *Pipeline) Run(ctx context.Context, req Request) (*Result, error) {
 		p.Cataloger.Warm(ctx, p.LayoutDir, maxCatalogs)
 		defer p.Cataloger.Warm(ctx, p.LayoutDir, 0)
 	}
-	err := p.identify(ctx, &req, res)
-	if err == nil {
-		err = p.resolve(ctx, req, res)
-	}
-	if err == nil {
-		err = p.ready(ctx, &req, res)
-	}
+	err := p.prepare(ctx, &req, res)
 	switch {
 	case ctx.Err() != nil:
 		return res, res.stopped(context.Cause(ctx))
@@ -163,6 +157,21 @@ func (p *Pipeline) Run(ctx context.Context, req Request) (*Result, error) {
 		}
 	}
 	return res, res.problem()
+}
+
+// prepare finds out all that can be known before an image is downloaded.
+func (p *Pipeline) prepare(ctx context.Context, req *Request, res *Result) error {
+	if err := p.identify(ctx, req, res); err != nil {
+		return err
+	}
+	if err := p.resolve(ctx, *req, res); err != nil {
+		return err
+	}
+	p.look(ctx, *req, res)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return p.ready(ctx, req, res)
 }
 
 // stopped notes why the images that are not sealed are not, and returns that.

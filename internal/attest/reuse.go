@@ -14,25 +14,43 @@ import (
 	"seal-image/internal/problem"
 )
 
-// reuse finds what this workflow has signed before, and takes the bytes of those documents
-// that differ from ours in nothing but their time: a run that is repeated then has nothing
-// left to sign.
-func (p *Pipeline) reuse(ctx context.Context, req Request, res *Result) {
-	if !res.alive() {
+// look finds what is stored about each image. It does so while the signer still gets ready.
+func (p *Pipeline) look(ctx context.Context, req Request, res *Result) {
+	if req.DryRun || !res.alive() {
 		return
 	}
 	defer p.Progress.Step("Look for what is sealed already", nil)()
 	res.each(ctx, func(s *Seal) error {
 		start := time.Now()
-		if err := p.reuseAll(ctx, req, s); err != nil {
+		if err := p.lookAt(ctx, req, s); err != nil {
 			return err
+		}
+		p.Log.InfoContext(ctx, "looked at "+s.Subject.Ref.String(), slog.Int("found", s.found()), took(start))
+		return nil
+	})
+}
+
+// found is how many attachments are there.
+func (s *Seal) found() (n int) {
+	for _, stored := range s.there {
+		n += len(stored)
+	}
+	return n
+}
+
+// reuse finds in what is there what this workflow has signed before, and takes the bytes of those
+// documents that differ from ours in nothing but their time: a run that is repeated then has nothing
+// left to sign.
+func (p *Pipeline) reuse(ctx context.Context, req Request, res *Result) {
+	res.each(ctx, func(s *Seal) error {
+		for i, m := range s.Subject.toSign(req) {
+			p.open(ctx, s, m, s.there[i])
 		}
 		if !req.Provided { // the user's own bytes stay
 			for _, doc := range s.SBOMs {
 				s.adopt(doc)
 			}
 		}
-		p.Log.InfoContext(ctx, "looked at "+s.Subject.Ref.String(), slog.Int("existing", len(s.stored)), took(start))
 		return nil
 	})
 }
@@ -45,12 +63,12 @@ func (s *Subject) toSign(req Request) []Manifest {
 	return s.digests()
 }
 
-// reuseAll keeps what this workflow has signed about the digests of one image.
-func (p *Pipeline) reuseAll(ctx context.Context, req Request, s *Seal) error {
+// lookAt finds what is stored about the digests of one image.
+func (p *Pipeline) lookAt(ctx context.Context, req Request, s *Seal) error {
 	digests := s.Subject.toSign(req)
-	stored := make([][]Stored, len(digests))
+	s.there = make([][]Stored, len(digests))
 	find := func(ctx context.Context, i int) (err error) {
-		if stored[i], err = p.findReusable(ctx, req, digests[i]); err != nil {
+		if s.there[i], err = p.findReusable(ctx, req, digests[i]); err != nil {
 			return fmt.Errorf("look for attachments of %s: %w", digests[i].Ref, err)
 		}
 		return nil
@@ -65,9 +83,6 @@ func (p *Pipeline) reuseAll(ctx context.Context, req Request, s *Seal) error {
 	}
 	if err := group.Wait(); err != nil {
 		return err
-	}
-	for i, m := range digests {
-		p.open(ctx, s, m, stored[i])
 	}
 	if req.Sign.Format == Legacy {
 		p.warnOfBundles(ctx, s.Subject.Manifest)
