@@ -6,8 +6,11 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"slices"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"seal-image/internal/problem"
 )
@@ -126,18 +129,39 @@ func (p *Pipeline) readBack(ctx context.Context, subject *Subject, planned []*At
 	if err != nil {
 		return fmt.Errorf("read back from %s: %w", subject.Ref, err)
 	}
-	for i, a := range attachments {
-		if !a.holds(stored[i]) {
-			return otherBytes(a)
-		}
-		if a.Bundle == nil {
-			continue
-		}
-		if _, err := p.Verifier.Verify(stored[i], a.About); err != nil {
-			return fmt.Errorf("verify %s: %w", a.Manifest.Ref, err)
-		}
+	if err := p.verifyAll(attachments, stored); err != nil {
+		return err
 	}
 	p.Log.InfoContext(ctx, "verified in the registry", slog.String("digest", subject.Ref.DigestStr()), slog.Int("attachments", len(stored)), took(start))
+	return nil
+}
+
+// verifyAll verifies what is stored of attachments, on all processors. The error is the first
+// attachment's that has one.
+func (p *Pipeline) verifyAll(attachments []*Attachment, stored []Stored) error {
+	errs := make([]error, len(attachments))
+	var group errgroup.Group
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i, a := range attachments {
+		group.Go(func() error {
+			errs[i] = p.verifyStored(a, stored[i])
+			return nil
+		})
+	}
+	_ = group.Wait() // the errors are in errs
+	return cmp.Or(errs...)
+}
+
+func (p *Pipeline) verifyStored(a *Attachment, stored Stored) error {
+	if !a.holds(stored) {
+		return otherBytes(a)
+	}
+	if a.Bundle == nil {
+		return nil
+	}
+	if _, err := p.Verifier.Verify(stored, a.About); err != nil {
+		return fmt.Errorf("verify %s: %w", a.Manifest.Ref, err)
+	}
 	return nil
 }
 

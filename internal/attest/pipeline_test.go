@@ -106,7 +106,7 @@ func TestRunStops(t *testing.T) {
 		"sign":           {"sign", "sign", 4, 7, 0, "sign ghcr.io/acme/app@sha256:"},
 		"attach":         {"attach", "attach", 9, 11, 1, "attach to ghcr.io/acme/app@sha256:"},
 		"read back":      {"read-back", "read-back 12", 9, 0, 12, "read back from ghcr.io/acme/app@sha256:fff"},
-		"verify in full": {"verify", "verify bundle of a", 9, 0, 12, "verify ghcr.io/acme/app@sha256:"},
+		"verify in full": {"verify", "verify", 9, 0, 12, "verify ghcr.io/acme/app@sha256:"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -80,13 +80,18 @@ func (w *world) did(prefix string) []string {
 	return out
 }
 
-// trace is what happened, for a golden file. Catalogs run side by side and are sorted; all
-// else is in order.
+// trace is what happened, for a golden file. What is done side by side is sorted; all else is in
+// order.
 func (w *world) trace() string {
 	calls := w.calls
-	about := func(call string) string { return strings.Fields(call)[1] }
+	about := func(call string) string {
+		if rest, ok := strings.CutPrefix(call, "verify "); ok {
+			return rest
+		}
+		return strings.Fields(call)[1]
+	}
 	for i := range calls {
-		for _, what := range []string{"catalog ", "load ", "find "} {
+		for _, what := range []string{"catalog ", "load ", "find ", "verify "} {
 			end := i
 			for end < len(calls) && strings.HasPrefix(calls[end], what) {
 				end++
