@@ -26,6 +26,7 @@ import (
 	"github.com/anchore/syft/syft/sbom"
 	"github.com/anchore/syft/syft/source"
 	"github.com/anchore/syft/syft/source/stereoscopesource"
+	"github.com/gabriel-vasile/mimetype"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	_ "modernc.org/sqlite" // driver of the rpm database; without it one rpmdb.sqlite fails the whole catalog
@@ -60,8 +61,21 @@ func Child(ctx context.Context, in io.Reader, out io.Writer) error {
 	var room atomic.Uint64
 	room.Store(roomToWait)
 	go collect(ctx, &room)
-	return answer(ctx, matcher(ctx, func() { room.Store(roomToWork) }), in, out)
+	ready := matcher(ctx, func() { room.Store(roomToWork) })
+	req, lines, err := readRequest(in)
+	if err != nil {
+		return err
+	}
+	if req.Options.Files == FilesNone {
+		mimetype.SetLimit(programType)
+	}
+	return answer(ctx, ready, req, lines, out)
 }
+
+// programType is in how many bytes the type of a file can be seen, if it is that of a program, and
+// that it is another's otherwise. Where no files are listed, catalogers alone ask for types, and
+// only for those of programs: the library's thousands of bytes for each file are for documents and texts.
+const programType = 512
 
 // matcher makes what syft knows the texts of licenses by, which takes half a second. It starts
 // at once, calls made at its end, and is waited for by the func that is returned.
@@ -74,12 +88,8 @@ func matcher(ctx context.Context, made func()) func() (context.Context, error) {
 	return ready
 }
 
-// answer is Child, with a context for syft that may not be ready yet.
-func answer(ctx context.Context, ready func() (context.Context, error), in io.Reader, out io.Writer) error {
-	req, lines, err := readRequest(in)
-	if err != nil {
-		return err
-	}
+// answer answers a request, with a context for syft that may not be ready yet.
+func answer(ctx context.Context, ready func() (context.Context, error), req request, lines *json.Decoder, out io.Writer) error {
 	image, done, err := open(ctx, req, lines)
 	defer done()
 	if err != nil {

@@ -20,12 +20,19 @@ import (
 	"seal-image/internal/attest"
 )
 
+// ProgramType is how many bytes of a file its type is seen by.
+const ProgramType = programType
+
 // GitHubJSON is syft's format for the dependency graph of GitHub.
 const GitHubJSON attest.Format = "github-json"
 
 // ChildIn is [Child], in a context of syft's.
 func ChildIn(ctx context.Context, in io.Reader, out io.Writer) error {
-	return answer(ctx, func() (context.Context, error) { return ctx, nil }, in, out)
+	req, lines, err := readRequest(in)
+	if err != nil {
+		return err
+	}
+	return answer(ctx, func() (context.Context, error) { return ctx, nil }, req, lines, out)
 }
 
 // Resolvers are syft's and ours for the image of a request. The func closes them.

@@ -16,8 +16,8 @@ const garbage = 75
 // would be collected every few megabytes, and each time, the other processor too is at work for
 // it, which another child needs.
 const (
-	roomToWait = 128 << 20 // without an image: several may wait
-	roomToWork = 320 << 20
+	roomToWait = 64 << 20 // without an image: several may wait
+	roomToWork = 256 << 20
 )
 
 // leastHeap is from which size on Go collects garbage at 100 percent, and in proportion.
