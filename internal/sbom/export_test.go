@@ -20,6 +20,9 @@ import (
 	"seal-image/internal/attest"
 )
 
+// PercentOf is how much garbage there may be.
+func PercentOf(inUse, room uint64) int { return percentOf(inUse, room) }
+
 // ProgramType is how many bytes of a file its type is seen by.
 const ProgramType = programType
 

@@ -32,11 +32,15 @@ func collect(ctx context.Context, room *atomic.Uint64) {
 	defer look.Stop()
 	for set := 0; ctx.Err() == nil; <-look.C {
 		metrics.Read(left)
-		inUse := max(left[0].Value.Uint64(), leastHeap)
-		percent := max(garbage, int(room.Load()*100/inUse)-100) //nolint:gosec // at most 8000
-		if percent != set {
+		if percent := percentOf(left[0].Value.Uint64(), room.Load()); percent != set {
 			debug.SetGCPercent(percent)
 			set = percent
 		}
 	}
+}
+
+// percentOf is how much garbage there may be beside what is in use, in percent of it.
+func percentOf(inUse, room uint64) int {
+	inUse = max(inUse, leastHeap)
+	return max(garbage, int(max(room, inUse)*100/inUse)-100) //nolint:gosec // of some gigabytes
 }
