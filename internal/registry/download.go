@@ -140,7 +140,7 @@ func again(ctx context.Context, do func() error) (err error) {
 }
 
 const (
-	// layersAtOnce bounds the layers that are under way together.
+	// layersAtOnce bounds the layers that are under way together, also those that wait for another try.
 	layersAtOnce = 9
 	// largeLayer is a size, in bytes, from which a layer takes the line for longer than its request.
 	largeLayer = 16 << 20
