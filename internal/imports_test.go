@@ -49,8 +49,9 @@ var arrows = map[string][]string{
 // owners says which packages may import a dependency, by the longest prefix of its path
 // that is listed.
 var owners = map[string][]string{
-	"github.com/anchore/": {"sbom"},
-	"modernc.org/sqlite":  {"sbom"},
+	"github.com/anchore/":                                  {"sbom"},
+	"modernc.org/sqlite":                                   {"sbom"},
+	"github.com/gabriel-vasile/mimetype":                   {"sbom"},
 	"github.com/google/go-containerregistry/pkg/v1/remote": {"registry", "suite", "release"},
 	"github.com/google/go-containerregistry/pkg/v1/layout": {"registry", "sbom", "release"},
 	"golang.org/x/crypto/x509roots/":                       {"roots"},

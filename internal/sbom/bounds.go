@@ -94,6 +94,8 @@ func within(img v1.Image) (bounded, error) {
 	return bounded{Image: img, taken: &budget{}}, nil
 }
 
+// otherContent refuses a layer that is not what the config calls it. A container runtime takes one that
+// it has by that name, and would run other files than those that are listed here.
 func otherContent(got string, says v1.Hash) error {
 	return fmt.Errorf("its content has the digest %s, and the config says %s", got, says)
 }

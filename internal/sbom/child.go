@@ -59,9 +59,9 @@ func Confine(limit time.Duration, out io.Writer) error {
 // documents to out. It needs a TMPDIR that it may write to.
 func Child(ctx context.Context, in io.Reader, out io.Writer) error {
 	var room atomic.Uint64
-	room.Store(roomToWait)
+	room.Store(roomAtStart)
 	go collect(ctx, &room)
-	ready := matcher(ctx, func() { room.Store(roomToWork) })
+	ready := matcher(ctx, func() { room.Store(roomAtWork()) })
 	req, lines, err := readRequest(in)
 	if err != nil {
 		return err
@@ -72,10 +72,10 @@ func Child(ctx context.Context, in io.Reader, out io.Writer) error {
 	return answer(ctx, ready, req, lines, out)
 }
 
-// programType is in how many bytes the type of a file can be seen, if it is that of a program, and
-// that it is another's otherwise. Where no files are listed, catalogers alone ask for types, and
-// only for those of programs: the library's thousands of bytes for each file are for documents and texts.
-const programType = 512
+// programType is in how many bytes it can be seen whether a file is a program, and of which type. The
+// library takes more for the types of documents and texts, which nobody asks for where no files are
+// listed. That it is not a PDF, which is asked first, is in the first 1024 bytes.
+const programType = 1024
 
 // matcher makes what syft knows the texts of licenses by, which takes half a second. It starts
 // at once, calls made at its end, and is waited for by the func that is returned.

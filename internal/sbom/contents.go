@@ -149,7 +149,7 @@ func join(layers []*image.Layer, read []chan error) (all filetree.ReadWriter, er
 			err = all.Merge(layer.Tree)
 		}
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("join layer %d: %w", i, err)
 		}
 		layer.Tree, layer.SearchContext = nil, nil
 	}

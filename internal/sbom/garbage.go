@@ -16,9 +16,14 @@ const garbage = 75
 // would be collected every few megabytes, and each time, the other processor too is at work for
 // it, which another child needs.
 const (
-	roomToWait = 64 << 20 // without an image: several may wait
-	roomToWork = 256 << 20
+	roomAtStart = 64 << 20  // until the matcher of licenses is made: several may do nothing else
+	roomAtMost  = 256 << 20 // then
 )
+
+// roomAtWork is less than roomAtMost where memory is short: four children may be there.
+func roomAtWork() uint64 {
+	return min(roomAtMost, uint64(debug.SetMemoryLimit(-1))/4) //nolint:gosec // a limit is positive
+}
 
 // leastHeap is from which size on Go collects garbage at 100 percent, and in proportion.
 const leastHeap = 4 << 20

@@ -3,6 +3,7 @@ package sbom_test
 import (
 	"archive/tar"
 	"bytes"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
@@ -71,6 +72,11 @@ func heads(t *testing.T) map[string][]byte {
 			t.Fatal(err)
 		}
 		out["tar of "+name] = archive.Bytes()
+	}
+	for _, at := range []int{16, 600, 1019} {
+		disguised := make([]byte, at)
+		copy(disguised, elf(2))
+		out[fmt.Sprintf("executable with a PDF at %d", at)] = append(disguised, "%PDF-"...)
 	}
 	self, err := os.Open(filepath.Clean("/proc/self/exe"))
 	if err != nil {
