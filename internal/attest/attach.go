@@ -136,12 +136,15 @@ func (p *Pipeline) readBack(ctx context.Context, subject *Subject, planned []*At
 	return nil
 }
 
-// verifyAll verifies what is stored of attachments, on all processors. The error is the first
+// maxVerified bounds what is verified together, which may be large.
+const maxVerified = 6
+
+// verifyAll verifies what is stored of attachments, side by side. The error is the first
 // attachment's that has one.
 func (p *Pipeline) verifyAll(attachments []*Attachment, stored []Stored) error {
 	errs := make([]error, len(attachments))
 	var group errgroup.Group
-	group.SetLimit(runtime.GOMAXPROCS(0))
+	group.SetLimit(min(maxVerified, runtime.GOMAXPROCS(0)))
 	for i, a := range attachments {
 		group.Go(func() error {
 			errs[i] = p.verifyStored(a, stored[i])

@@ -4,9 +4,11 @@
 //
 //	reference   identify, checkPush   may we sign, may we push? before the minutes-long part
 //	Subject     resolve     tag -> digest, index -> platforms; no request uses a tag from here
+//	Stored      look        what is there already
+//	            ready       which services sign, and what they must not learn
 //	OCI layout  catalog     blobs of all platforms, each once
 //	SBOM        catalog     the documents of each platform, made by a child process
-//	Stored      reuse       what this workflow has signed before; its documents are taken over
+//	Stored      reuse       of what is there, what this workflow has signed; its documents are taken over
 //	SBOM        describe    the documents about an index, which name those of its platforms
 //	Statement   [Statements]  pure, deterministic bytes
 //	Bundle      sign        one token, key and certificate; logged; verified before use

@@ -63,7 +63,7 @@ type Signer interface {
 type Verifier interface {
 	// Verify checks s completely: certificate chain, SCT, log inclusion, signature, that
 	// this workflow has signed, in this or an earlier run, and that it is about the
-	// digest of about. It returns what was signed.
+	// digest of about. It returns what was signed. It may be called side by side.
 	Verify(s Stored, about Manifest) (*Bundle, error)
 }
 

@@ -93,8 +93,8 @@ type Seal struct {
 	Attachments []*Attachment
 	Err         error // why this image is not sealed; nil if it is
 
-	there  [][]Stored // what is about each digest that gets a statement
-	stored []*found   // of that, what this workflow has signed
+	before *before
+	stored []*found // of what was there before, what this workflow has signed
 }
 
 // Signature is the signature of the digest that the user named, or nil.

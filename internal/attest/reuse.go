@@ -2,6 +2,7 @@ package attest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -14,28 +15,23 @@ import (
 	"seal-image/internal/problem"
 )
 
+// before is what is stored about an image before this run stores anything.
+type before struct {
+	looked time.Time
+	stored [][]Stored // about each digest that gets a statement
+	sigs   error      // why what is under cosign's tags is not known, where bundles may do without
+}
+
+// lookAgain is how old may be what was seen: others sign meanwhile, and remove.
+const lookAgain = 10 * time.Second
+
 // look finds what is stored about each image. It does so while the signer still gets ready.
 func (p *Pipeline) look(ctx context.Context, req Request, res *Result) {
 	if req.DryRun || !res.alive() {
 		return
 	}
 	defer p.Progress.Step("Look for what is sealed already", nil)()
-	res.each(ctx, func(s *Seal) error {
-		start := time.Now()
-		if err := p.lookAt(ctx, req, s); err != nil {
-			return err
-		}
-		p.Log.InfoContext(ctx, "looked at "+s.Subject.Ref.String(), slog.Int("found", s.found()), took(start))
-		return nil
-	})
-}
-
-// found is how many attachments are there.
-func (s *Seal) found() (n int) {
-	for _, stored := range s.there {
-		n += len(stored)
-	}
-	return n
+	res.each(ctx, func(s *Seal) error { return p.lookAt(ctx, req, s) })
 }
 
 // reuse finds in what is there what this workflow has signed before, and takes the bytes of those
@@ -43,9 +39,18 @@ func (s *Seal) found() (n int) {
 // left to sign.
 func (p *Pipeline) reuse(ctx context.Context, req Request, res *Result) {
 	res.each(ctx, func(s *Seal) error {
-		for i, m := range s.Subject.toSign(req) {
-			p.open(ctx, s, m, s.there[i])
+		if time.Since(s.before.looked) > lookAgain {
+			if err := p.lookAt(ctx, req, s); err != nil {
+				return err
+			}
 		}
+		if s.before.sigs != nil && req.Sign.Format == Both {
+			return s.before.sigs
+		}
+		for i, m := range s.Subject.toSign(req) {
+			p.open(ctx, req, s, m, s.before.stored[i])
+		}
+		s.before = nil     // which may be large
 		if !req.Provided { // the user's own bytes stay
 			for _, doc := range s.SBOMs {
 				s.adopt(doc)
@@ -65,11 +70,16 @@ func (s *Subject) toSign(req Request) []Manifest {
 
 // lookAt finds what is stored about the digests of one image.
 func (p *Pipeline) lookAt(ctx context.Context, req Request, s *Seal) error {
+	start := time.Now()
 	digests := s.Subject.toSign(req)
-	s.there = make([][]Stored, len(digests))
+	seen := &before{looked: start, stored: make([][]Stored, len(digests))}
+	sigs := make([]error, len(digests))
 	find := func(ctx context.Context, i int) (err error) {
-		if s.there[i], err = p.findReusable(ctx, req, digests[i]); err != nil {
+		if seen.stored[i], sigs[i], err = p.findReusable(ctx, req, digests[i]); err != nil {
 			return fmt.Errorf("look for attachments of %s: %w", digests[i].Ref, err)
+		}
+		if sigs[i] != nil {
+			sigs[i] = fmt.Errorf("look for attachments of %s: %w", digests[i].Ref, sigs[i])
 		}
 		return nil
 	}
@@ -84,35 +94,44 @@ func (p *Pipeline) lookAt(ctx context.Context, req Request, s *Seal) error {
 	if err := group.Wait(); err != nil {
 		return err
 	}
+	seen.sigs = cmp.Or(sigs...)
+	s.before = seen
 	if req.Sign.Format == Legacy {
 		p.warnOfBundles(ctx, s.Subject.Manifest)
 	}
+	p.Log.InfoContext(ctx, "looked at "+s.Subject.Ref.String(), slog.Int("attachments", len(slices.Concat(seen.stored...))), took(start))
 	return nil
 }
 
 // maxFinds bounds the digests that are looked at together.
 const maxFinds = 8
 
-func (p *Pipeline) findReusable(ctx context.Context, req Request, m Manifest) (all []Stored, err error) {
+// findReusable finds what could be used again. Where bundles are signed too, what keeps it from
+// cosign's tags is told beside: the log may have nothing to sign for these.
+func (p *Pipeline) findReusable(ctx context.Context, req Request, m Manifest) (all []Stored, sigs, err error) {
 	for _, form := range req.Sign.Format.reusable() {
 		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
+			return nil, nil, context.Cause(ctx)
 		}
 		stored, err := p.Attacher.Find(ctx, m, []Form{form})
-		if form.IsTag() && req.Sign.Format == Both && err != nil && problem.From(err).Code == problem.TagsRefused {
-			continue // the attempt to write there will say so, and the run may go on without
+		switch {
+		case err == nil:
+			all = append(all, stored...)
+		case !form.IsTag() || req.Sign.Format != Both:
+			return nil, nil, err
+		case problem.From(err).Code != problem.TagsRefused: // else the attempt to write there will say so
+			sigs = err
 		}
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, stored...)
 	}
-	return all, nil
+	return all, sigs, nil
 }
 
-// open keeps what this workflow has signed.
-func (p *Pipeline) open(ctx context.Context, s *Seal, m Manifest, stored []Stored) {
+// open keeps what this workflow has signed, in a form that is wanted.
+func (p *Pipeline) open(ctx context.Context, req Request, s *Seal, m Manifest, stored []Stored) {
 	for _, one := range stored {
+		if !slices.Contains(req.Sign.Format.reusable(), one.Form) {
+			continue
+		}
 		b, err := p.Verifier.Verify(one, m)
 		if err != nil { // another's, or of another Sigstore: not ours to judge
 			p.Log.DebugContext(ctx, "not signed by this workflow", slog.String("digest", one.Manifest.Ref.DigestStr()), slog.String("error", err.Error()))
