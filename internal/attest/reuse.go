@@ -50,7 +50,8 @@ func (p *Pipeline) reuse(ctx context.Context, req Request, res *Result) {
 		for i, m := range s.Subject.toSign(req) {
 			p.open(ctx, req, s, m, s.before.stored[i])
 		}
-		s.before = nil     // which may be large
+		s.before = nil // which may be large
+
 		if !req.Provided { // the user's own bytes stay
 			for _, doc := range s.SBOMs {
 				s.adopt(doc)

@@ -142,7 +142,7 @@ func again(ctx context.Context, do func() error) (err error) {
 const (
 	// layersAtOnce bounds the layers that are under way together, also those that wait for another try.
 	layersAtOnce = 9
-	// largeLayer is a size, in bytes, from which a layer takes the line for longer than its request.
+	// largeLayer is a size, in bytes, from which it is the bytes of a layer that take time, and not its request.
 	largeLayer = 16 << 20
 	// largeAtOnce is how many of these are under way together, as with Docker's engine: more of them
 	// are no sooner there, and the first later, which is read meanwhile.
