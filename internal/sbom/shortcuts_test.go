@@ -35,9 +35,7 @@ func TestShortcutsOfGlobs(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	const info = "var/lib/dpkg/info/"
-	var b bytes.Buffer
-	w := tar.NewWriter(&b)
-	for _, h := range []tar.Header{
+	blob := tarOfHeaders(t, []tar.Header{
 		{Name: info + "base-files.list"},
 		{Name: info + "base-files.md5sums"},
 		{Name: info + "base-files-other.list"},
@@ -45,16 +43,8 @@ func TestShortcutsOfGlobs(t *testing.T) {
 		{Name: info + "linked.list", Typeflag: tar.TypeSymlink, Linkname: "base-files.list"},
 		{Name: info + "dead.list", Typeflag: tar.TypeSymlink, Linkname: "nowhere"},
 		{Name: "alias", Typeflag: tar.TypeSymlink, Linkname: "var/lib/dpkg/info"},
-	} {
-		h.Mode = 0o755
-		if err := w.WriteHeader(&h); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	image, _ := oddLayout(t, dir, 1, 0, odd{blob: b.Bytes(), content: b.Bytes()})
+	})
+	image, _ := oddLayout(t, dir, 1, 0, odd{blob: blob, content: blob})
 	syfts, ours, done, err := sbom.Resolvers(t.Context(), request(dir, image, attest.SPDXJSON).encode(t))
 	defer done()
 	if err != nil {
