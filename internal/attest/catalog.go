@@ -35,7 +35,7 @@ func (p *Pipeline) catalog(ctx context.Context, req Request, res *Result) {
 
 // discard gives back the disk that the images took.
 func (p *Pipeline) discard(_ context.Context, req Request, res *Result) {
-	if req.SBOM && !req.Provided && res.alive() {
+	if req.catalogs() && res.alive() {
 		p.Downloader.Discard(p.LayoutDir)
 	}
 }

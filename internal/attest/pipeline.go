@@ -114,6 +114,9 @@ type Request struct {
 	DryRun         bool
 }
 
+// catalogs reports whether the images are downloaded and read.
+func (r Request) catalogs() bool { return r.SBOM && !r.Provided }
+
 // Pipeline runs the steps in order. All fields are required.
 type Pipeline struct {
 	Resolver   Resolver
@@ -135,7 +138,7 @@ type step func(ctx context.Context, req Request, res *Result)
 // been done.
 func (p *Pipeline) Run(ctx context.Context, req Request) (*Result, error) {
 	res := &Result{}
-	if req.SBOM && !req.Provided {
+	if req.catalogs() {
 		p.Cataloger.Warm(ctx, p.LayoutDir, maxCatalogs)
 		defer p.Cataloger.Warm(ctx, p.LayoutDir, 0)
 	}

@@ -76,13 +76,10 @@ func (p *Pipeline) lookAt(ctx context.Context, req Request, s *Seal) error {
 	seen := &before{looked: start, stored: make([][]Stored, len(digests))}
 	sigs := make([]error, len(digests))
 	find := func(ctx context.Context, i int) (err error) {
-		if seen.stored[i], sigs[i], err = p.findReusable(ctx, req, digests[i]); err != nil {
-			return fmt.Errorf("look for attachments of %s: %w", digests[i].Ref, err)
-		}
-		if sigs[i] != nil {
-			sigs[i] = fmt.Errorf("look for attachments of %s: %w", digests[i].Ref, sigs[i])
-		}
-		return nil
+		var notSeen error
+		seen.stored[i], notSeen, err = p.findReusable(ctx, req, digests[i])
+		sigs[i] = unseen(digests[i], notSeen)
+		return unseen(digests[i], err)
 	}
 	if err := find(ctx, 0); err != nil { // whose answer says what the registry can do
 		return err
@@ -102,6 +99,14 @@ func (p *Pipeline) lookAt(ctx context.Context, req Request, s *Seal) error {
 	}
 	p.Log.InfoContext(ctx, "looked at "+s.Subject.Ref.String(), slog.Int("attachments", len(slices.Concat(seen.stored...))), took(start))
 	return nil
+}
+
+// unseen says what could not be looked at; nil for nil.
+func unseen(m Manifest, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("look for attachments of %s: %w", m.Ref, err)
 }
 
 // maxFinds bounds the digests that are looked at together.

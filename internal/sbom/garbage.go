@@ -47,5 +47,5 @@ func collect(ctx context.Context, room *atomic.Uint64) {
 // percentOf is how much garbage there may be beside what is in use, in percent of it.
 func percentOf(inUse, room uint64) int {
 	inUse = max(inUse, leastHeap)
-	return max(garbage, int(max(room, inUse)*100/inUse)-100) //nolint:gosec // of some gigabytes
+	return max(garbage, int(room*100/inUse)-100) //nolint:gosec // at most some thousands
 }
